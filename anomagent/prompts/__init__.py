@@ -1,0 +1,31 @@
+"""What is asked and the only reply that is accepted: one module for each agent role."""
+
+from anomagent.prompts import (
+    anomaly_formatter,
+    anomaly_integrator,
+    attribute_analyzer,
+    direct_detector,
+    object_perceiver,
+    relation_reasoner,
+    scene_scanner,
+)
+from anomagent.prompts.base import SYSTEM, Prompt, Reply, Template
+
+TEMPLATES: tuple[Template, ...] = (
+    object_perceiver.LIST,
+    object_perceiver.MERGE,
+    attribute_analyzer.EXAMINE,
+    attribute_analyzer.LIST,
+    attribute_analyzer.ANALYZE,
+    relation_reasoner.JUDGE,
+    relation_reasoner.VERIFY,
+    relation_reasoner.REASON,
+    scene_scanner.SCAN,
+    anomaly_integrator.CONSOLIDATE,
+    anomaly_integrator.POOL,
+    anomaly_formatter.FORMAT,
+    direct_detector.DETECT,
+)
+"""Every template of the project, in the order in which the pipeline asks them."""
+
+__all__ = ["SYSTEM", "TEMPLATES", "Prompt", "Reply", "Template"]
