@@ -1,0 +1,154 @@
+"""Analyses: written once, whole or not at all, and read back with everything that every agent said."""
+
+import json
+import sqlite3
+import string
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from anomagent.errors import UsageError
+from anomagent.state.context import Schedule
+from anomagent.state.findings import UsageTotals
+from anomagent.store.database import clean, iso, now, select
+from anomagent.store.images import hash_file
+from anomagent.store.results import AnalysisResult, AnalysisSummary, StoredAnalysis
+from anomagent.store.rows import read_rows, write_rows
+from anomagent.store.workspace import Workspace
+
+_OWN_COLUMNS = ("id", "run_id", "image", "sha256", "thread_id", "status", "schedule", "started", "finished", "seconds")
+_USAGE = tuple(UsageTotals.model_fields)
+_SHORTEST_PREFIX = 6
+
+
+def begin_analysis(
+    workspace: Workspace, run_id: str, *, image: str, sha256: str, thread_id: str, schedule: Schedule
+) -> int:
+    """Note that an image is being analysed (`running`), and return the analysis's id. `save_analysis` completes it."""
+    row = {"image": image, "sha256": sha256, "thread_id": thread_id, "schedule": schedule, "models": "{}"}
+    with workspace.writing() as connection:
+        return _insert(connection, {**row, "run_id": run_id, "status": "running", "started": now()})
+
+
+def save_analysis(workspace: Workspace, run_id: str, result: AnalysisResult) -> int:
+    """Write a finished analysis in one transaction and return its id.
+
+    The image must have been ingested and the run started. Nothing that was found is ever replaced: where a run analyses
+    the same content twice, under two names for instance, it has two analyses of it.
+    """
+    result = clean(result)
+    with workspace.writing() as connection:
+        running = connection.execute(
+            "SELECT id FROM analyses WHERE run_id = ? AND sha256 = ? AND image = ? AND status = 'running'",
+            (run_id, result["sha256"], result["image"]),
+        ).fetchone()
+        if running is None:
+            started = iso(datetime.now(UTC) - timedelta(seconds=result["seconds"]))
+            analysis_id = _insert(connection, _row(result) | {"run_id": run_id, "started": started})
+        else:
+            analysis_id = running[0]
+            _update(connection, analysis_id, _row(result))
+        write_rows(connection, analysis_id, result)
+    return analysis_id
+
+
+def find_analyses(workspace: Workspace, what: str) -> list[StoredAnalysis]:
+    """The finished analyses that `what` names, newest first: a run's id, an image file or name, a prefix of its hash.
+
+    An image file is known by its content, under whatever name it was analysed. Raises `UsageError` for no match.
+    """
+    with workspace.reading() as connection:
+        where, value = _condition(workspace, connection, what)
+        query = f"SELECT id FROM analyses WHERE {where} AND status != 'running' ORDER BY id DESC"
+        found = [_read(connection, row[0]) for row in connection.execute(query, (value,)).fetchall()]
+    if not found:
+        raise UsageError(f"{what}: not analysed yet in workspace {workspace.path}; run it first")
+    return found
+
+
+def read_analysis(workspace: Workspace, analysis_id: int) -> StoredAnalysis:
+    """The finished analysis with this id. Raises `UsageError` where there is none."""
+    with workspace.reading() as connection:
+        query = "SELECT id FROM analyses WHERE id = ? AND status != 'running'"
+        if connection.execute(query, (analysis_id,)).fetchone() is None:
+            raise UsageError(f"no finished analysis {analysis_id} in workspace {workspace.path}")
+        return _read(connection, analysis_id)
+
+
+def list_analyses(
+    workspace: Workspace,
+    *,
+    run_id: str | None = None,
+    sha256: str | None = None,
+    thread_id: str | None = None,
+    statuses: Iterable[str] = ("ok", "partial", "failed"),
+    latest: bool = False,
+) -> list[AnalysisSummary]:
+    """Summaries of the analyses that fit every condition, oldest first.
+
+    With `latest`, only the newest finished one of each image is looked at.
+    """
+    wanted = {"run_id": run_id, "sha256": sha256, "thread_id": thread_id}
+    conditions = {f"{column} = ?": value for column, value in wanted.items() if value is not None}
+    allowed = list(statuses)
+    where = " AND ".join([*conditions, f"status IN ({', '.join('?' * len(allowed))})"])
+    query = f"""
+        SELECT {", ".join(_OWN_COLUMNS)},
+            (SELECT count(*) FROM anomalies WHERE analysis_id = a.id) AS anomalies,
+            (SELECT count(*) FROM failures WHERE analysis_id = a.id) AS failures
+        FROM {"latest_analyses" if latest else "analyses"} a WHERE {where} ORDER BY id"""
+    with workspace.reading() as connection:
+        rows = select(connection, query, [*conditions.values(), *allowed])
+    return [cast(AnalysisSummary, row) for row in rows]
+
+
+def _row(result: AnalysisResult) -> dict[str, Any]:
+    """The columns of the analysis itself."""
+    own = {key: result[key] for key in ("image", "sha256", "thread_id", "status", "schedule", "seconds")}
+    models = json.dumps(result["models"], ensure_ascii=False, sort_keys=True)
+    return {**own, "models": models, "finished": now(), **UsageTotals.of(result["calls"]).model_dump()}
+
+
+def _insert(connection: sqlite3.Connection, row: dict[str, Any]) -> int:
+    columns, marks = ", ".join(row), ", ".join("?" * len(row))
+    cursor = connection.execute(f"INSERT INTO analyses ({columns}) VALUES ({marks})", list(clean(row).values()))
+    return cast(int, cursor.lastrowid)
+
+
+def _update(connection: sqlite3.Connection, analysis_id: int, row: dict[str, Any]) -> None:
+    changes = ", ".join(f"{column} = ?" for column in row)
+    connection.execute(f"UPDATE analyses SET {changes} WHERE id = ?", [*row.values(), analysis_id])
+
+
+def _read(connection: sqlite3.Connection, analysis_id: int) -> StoredAnalysis:
+    (row,) = select(connection, "SELECT * FROM analyses WHERE id = ?", [analysis_id])
+    own = {key: row[key] for key in _OWN_COLUMNS}
+    usage = UsageTotals(**{key: row[key] for key in _USAGE})
+    lists = read_rows(connection, analysis_id)
+    return cast(StoredAnalysis, {**own, "models": json.loads(row["models"]), "usage": usage, **lists})
+
+
+def _condition(workspace: Workspace, connection: sqlite3.Connection, what: str) -> tuple[str, str]:
+    """The condition on `analyses` that `what` stands for, and its value."""
+    if connection.execute("SELECT 1 FROM runs WHERE id = ?", (clean(what),)).fetchone():
+        return "run_id = ?", what
+    if sha256 := hash_file(Path(what)):
+        return "sha256 = ?", sha256
+    if connection.execute("SELECT 1 FROM image_names WHERE name = ?", (clean(what),)).fetchone():
+        return "sha256 IN (SELECT sha256 FROM image_names WHERE name = ?)", clean(what)
+    return "sha256 = ?", _by_prefix(connection, what)
+
+
+def _by_prefix(connection: sqlite3.Connection, what: str) -> str:
+    prefix = what.lower()
+    if len(prefix) < _SHORTEST_PREFIX or not set(prefix) <= set(string.hexdigits):
+        return ""
+    query = "SELECT sha256 FROM images WHERE sha256 >= ? AND sha256 < ? LIMIT 2"
+    match [row[0] for row in connection.execute(query, (prefix, prefix + "g"))]:
+        case []:
+            return ""
+        case [sha256]:
+            return sha256
+        case _:
+            raise UsageError(f"{what}: more than one image begins with this hash; give more of it")
