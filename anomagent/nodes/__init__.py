@@ -1,0 +1,1 @@
+"""One agent role a file: what the model's reply does to the state."""

@@ -1,0 +1,116 @@
+"""AnomalyIntegrator: one report per object, pooled candidates per image, and their support."""
+
+from collections.abc import Iterator
+
+from anomagent.models.types import Ask
+from anomagent.nodes.base import Context, Update
+from anomagent.prompts import anomaly_integrator as prompts
+from anomagent.state.analysis import AnalysisState, ObjectState, PoolTask
+from anomagent.state.findings import Candidate, ObjectReport, PooledPass, ScanPass
+from anomagent.state.naming import same_object, same_phenomenon
+
+
+async def consolidate_object(state: ObjectState, runtime: Context, *, ask: Ask) -> Update:
+    """Step 1: one report from C_attr and C_rel; the end of the object's chain (`paper`)."""
+    prompt = prompts.render_consolidate(state["object"], state["attributes"], state["relations"])
+    answer = await ask(
+        runtime.context, state["image"], prompt, prompts.ConsolidatedReport, object=state["object"]["name"]
+    )
+    report: ObjectReport = {
+        "object": state["object"],
+        "attribute_observations": state["attribute_observations"],
+        "attributes": state["attributes"],
+        "relation_observations": state["relation_observations"],
+        "relations": state["relations"],
+        "report": [
+            {
+                "phenomenon": entry.phenomenon,
+                "source": entry.source,
+                "details": entry.details,
+                "explanation": entry.explanation,
+            }
+            for entry in answer.reply.report
+        ],
+        "contradictions": answer.reply.contradictions,
+    }
+    return {"reports": [report], "calls": [answer.call]}
+
+
+async def pool_candidates(task: PoolTask, runtime: Context, *, ask: Ask) -> Update:
+    """Step 2: one consolidation pass over all reports and scans."""
+    prompt = prompts.render_pool(task["reports"], [scan["findings"] for scan in task["scans"]])
+    answer = await ask(runtime.context, task["image"], prompt, prompts.Candidates, slot=task["slot"])
+    pooled: PooledPass = {
+        "slot": task["slot"],
+        "findings": [
+            {
+                "object": found.object,
+                "phenomenon": found.phenomenon,
+                "explanation": found.explanation,
+                "sources": found.sources,
+            }
+            for found in answer.reply.candidates
+        ],
+    }
+    return {"pools": [pooled], "calls": [answer.call]}
+
+
+async def join_evidence(state: AnalysisState) -> Update:
+    """Wait for all objects and all scans; nothing is decided here."""
+    return {}
+
+
+async def score_candidates(state: AnalysisState, runtime: Context) -> Update:
+    """Unite the passes into candidates with their support, and prune what a single pass of several made up alone.
+
+    Without any answer of the integrator there are no candidates, and the analysis fails. `lean` spends no call on
+    formatting an empty list.
+    """
+    pools, failed = state.get("pools", []), any(f["role"] == "AnomalyIntegrator" for f in state.get("failures", []))
+    if failed and not pools:
+        return {}
+    candidates = unite_passes(pools, state.get("scans", []))
+    for candidate in candidates:
+        unsupported = not candidate["sources"] and not candidate["scans"]
+        if len(pools) > 1 and unsupported and len(candidate["passes"]) == 1:
+            candidate["outcome"] = "pruned: named by one pass alone, from no source"
+    if runtime.context.schedule == "lean" and not candidates:
+        return {"candidates": [], "anomalies": []}
+    return {"candidates": candidates}
+
+
+def unite_passes(pools: list[PooledPass], scans: list[ScanPass]) -> list[Candidate]:
+    """Candidates in the order in which the passes first name them, numbered from 1.
+
+    Two findings are one candidate when they concern the same object in the same words (nearly); a scan supports a
+    candidate by the same rule. Law: every finding of every pass is in exactly one candidate.
+    """
+    candidates: list[Candidate] = []
+    for pool in pools:
+        for found in pool["findings"]:
+            candidate = next(_matching(candidates, found["object"], found["phenomenon"]), None)
+            if candidate is None:
+                candidate = Candidate(
+                    id=len(candidates) + 1,
+                    object=found["object"],
+                    phenomenon=found["phenomenon"],
+                    explanation=found["explanation"],
+                    passes=[],
+                    scans=[],
+                    sources=[],
+                    outcome="",
+                )
+                candidates.append(candidate)
+            candidate["passes"] = sorted({*candidate["passes"], pool["slot"]})
+            candidate["sources"] = sorted({*candidate["sources"], *found["sources"]})
+    for scan in scans:
+        for seen in scan["findings"]:
+            for candidate in _matching(candidates, seen["objects"][0] if seen["objects"] else "", seen["phenomenon"]):
+                candidate["scans"] = sorted({*candidate["scans"], scan["slot"]})
+    return candidates
+
+
+def _matching(candidates: list[Candidate], name: str, phenomenon: str) -> Iterator[Candidate]:
+    for candidate in candidates:
+        if same_object(candidate["object"], name) and same_phenomenon(candidate["phenomenon"], phenomenon):
+            yield candidate

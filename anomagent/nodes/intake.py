@@ -1,0 +1,50 @@
+"""The image at the door: a path or a message becomes a reference before anything is checkpointed."""
+
+import base64
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from anomagent.errors import UsageError
+from anomagent.nodes.base import Update
+from anomagent.state.analysis import AnalysisState
+from anomagent.state.findings import ImageRef
+
+Ingest = Callable[[Path | bytes], Awaitable[ImageRef]]
+"""Brings an image into the workspace; raises `UsageError` for what is not a readable image."""
+
+
+async def take_in(state: AnalysisState, *, ingest: Ingest) -> Update:
+    """Make sure that the state has an image in the workspace.
+
+    Raises `UsageError` on a thread that has analysed an image before: its findings would mix with the new ones.
+    """
+    if state.get("calls") or state.get("failures"):
+        raise UsageError("this thread has analysed an image already; start a new thread for each analysis")
+    if "image" in state:
+        return {}
+    if path := state.get("image_path"):
+        return {"image": await ingest(Path(path))}
+    return {"image": await ingest(image_of(state.get("messages", [])))}
+
+
+def image_of(messages: Sequence[Any]) -> bytes:
+    """The bytes of the newest image among `messages`: an `image_url` block with a data URL, as chat clients send it."""
+    for message in reversed(messages):
+        content = message.get("content") if isinstance(message, dict) else getattr(message, "content", None)
+        for block in reversed(content if isinstance(content, list) else []):
+            if isinstance(block, dict) and block.get("type") == "image_url":
+                url = block.get("image_url")
+                return decode_data_url(str(url.get("url") if isinstance(url, dict) else url))
+    raise UsageError("no image: give image_path, or a message with an image_url block that holds a data URL")
+
+
+def decode_data_url(url: str) -> bytes:
+    """The bytes of a base64 data URL. Other addresses are refused: the graph fetches nothing from a network."""
+    head, _, body = url.partition(",")
+    if not head.startswith("data:image/") or not head.endswith(";base64"):
+        raise UsageError("image_url must be a data URL (data:image/png;base64,...); save the image and give image_path")
+    try:
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        raise UsageError("image_url is not valid base64") from None
