@@ -3,16 +3,16 @@
 from anomagent.models.types import Ask
 from anomagent.nodes.base import Context, Update
 from anomagent.prompts import anomaly_formatter as prompts
-from anomagent.state.analysis import AnalysisState
+from anomagent.state.analysis import FormatTask
 from anomagent.state.findings import Anomaly, Candidate
 
 
-async def format_anomalies(state: AnalysisState, runtime: Context, *, ask: Ask) -> Update:
+async def format_anomalies(task: FormatTask, runtime: Context, *, ask: Ask) -> Update:
     """Ask for the quadruples of the candidates that were not pruned."""
-    candidates = state["candidates"]
+    candidates = task["candidates"]
     standing = [candidate for candidate in candidates if not candidate["outcome"]]
-    prompt = prompts.render_format(state["objects"], standing)
-    answer = await ask(runtime.context, state["image"], prompt, prompts.FinalReport)
+    prompt = prompts.render_format(task["objects"], standing)
+    answer = await ask(runtime.context, task["image"], prompt, prompts.FinalReport)
     return {
         "anomalies": [_anomaly(entry, standing).model_dump() for entry in answer.reply.anomalies],
         "candidates": [_with_outcome(candidate, answer.reply) for candidate in candidates],

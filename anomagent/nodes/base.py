@@ -16,7 +16,7 @@ Context = Runtime[AnalysisContext]
 Node = Callable[..., Awaitable[Update]]
 
 
-def asking(label: str, node: Node, ask: Ask) -> Callable[[Any, Context], Awaitable[Update]]:
+def asking(label: str, node: Node, ask: Ask) -> Node:
     """`node` with its way to the models; a `ModelError` becomes a failure in the state, with the tokens it cost.
 
     Not LangGraph's `error_handler`: where a handler lets a bug or a full disk rise, the step counts as done, and a

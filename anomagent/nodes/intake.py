@@ -3,18 +3,18 @@
 import base64
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from anomagent.errors import UsageError
 from anomagent.nodes.base import Update
-from anomagent.state.analysis import AnalysisState
+from anomagent.state.analysis import IntakeState
 from anomagent.state.findings import ImageRef
 
 Ingest = Callable[[Path | bytes], Awaitable[ImageRef]]
 """Brings an image into the workspace; raises `UsageError` for what is not a readable image."""
 
 
-async def take_in(state: AnalysisState, *, ingest: Ingest) -> Update:
+async def take_in(state: IntakeState, *, ingest: Ingest) -> Update:
     """Make sure that the state has an image in the workspace.
 
     Raises `UsageError` on a thread that has analysed an image before: its findings would mix with the new ones.
@@ -31,11 +31,11 @@ async def take_in(state: AnalysisState, *, ingest: Ingest) -> Update:
 def image_of(messages: Sequence[Any]) -> bytes:
     """The bytes of the newest image among `messages`: an `image_url` block with a data URL, as chat clients send it."""
     for message in reversed(messages):
-        content = message.get("content") if isinstance(message, dict) else getattr(message, "content", None)
-        for block in reversed(content if isinstance(content, list) else []):
-            if isinstance(block, dict) and block.get("type") == "image_url":
-                url = block.get("image_url")
-                return decode_data_url(str(url.get("url") if isinstance(url, dict) else url))
+        content = _get(message, "content") if isinstance(message, dict) else getattr(message, "content", None)
+        for block in reversed(cast(list[Any], content) if isinstance(content, list) else []):
+            if _get(block, "type") == "image_url":
+                url = _get(block, "image_url")
+                return decode_data_url(str(_get(url, "url") or url))
     raise UsageError("no image: give image_path, or a message with an image_url block that holds a data URL")
 
 
@@ -48,3 +48,8 @@ def decode_data_url(url: str) -> bytes:
         return base64.b64decode(body, validate=True)
     except ValueError:
         raise UsageError("image_url is not valid base64") from None
+
+
+def _get(value: Any, key: str) -> Any:
+    """The entry of a dictionary; None where there is none, or where `value` is something else."""
+    return cast(dict[str, Any], value).get(key) if isinstance(value, dict) else None

@@ -85,7 +85,7 @@ Reply: {"candidates": [{"object": ..., "phenomenon": ..., "explanation": ..., "s
 {% for report in reports %}
 Object: {{ report.object.name }}: {{ report.object.description }}
 {% for item in report.entries %}
-- {{ item.source }}: {{ item.phenomenon }}: {{ item.explanation }}
+- {{ item.source }}: {{ item.observed }}: {{ item.explanation }}
 {% endfor %}
 {% endfor %}
 {% for scan in scans %}
@@ -114,12 +114,18 @@ def _entries(report: ObjectReport) -> list[dict[str, str]]:
     """The consolidated report, or the bare findings where no step 1 ran (`lean`)."""
     if report["report"]:
         return [
-            {"source": item["source"], "phenomenon": item["phenomenon"], "explanation": item["explanation"]}
+            _entry(item["source"], item["phenomenon"], item["details"], item["explanation"])
             for item in report["report"]
         ]
     described = [("description", finding) for finding in report["attributes"]]
     related = [("relations", finding) for finding in report["relations"]]
     return [
-        {"source": source, "phenomenon": finding["name"], "explanation": finding["explanation"]}
+        _entry(source, finding["name"], finding["issue"], finding["explanation"])
         for source, finding in described + related
     ]
+
+
+def _entry(source: str, title: str, details: str, explanation: str) -> dict[str, str]:
+    """Details that are hardly longer than their title only repeat it, and are left out."""
+    observed = f"{title}: {details}" if len(details) > 2 * len(title) else title
+    return {"source": source, "observed": observed, "explanation": explanation}

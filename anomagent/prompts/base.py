@@ -43,8 +43,8 @@ class Reply(BaseModel):
 
     @classmethod
     def strict_schema(cls) -> dict[str, Any]:
-        """The JSON schema to send to servers that constrain their answers."""
-        return cls.model_json_schema()
+        """The JSON schema to send to servers that constrain their answers. Shared: do not change it."""
+        return _strict_schema(cls)
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class Template:
             raise ValueError(f"{self.role}/{self.step}: missing variables {sorted(missing)}, unused {sorted(unused)}")
         text = _compiled(self.source).render(**variables)
         return Prompt(self.role, self.step, text.strip(), self.reply)
+
+
+@cache
+def _strict_schema(reply: type[Reply]) -> dict[str, Any]:
+    return reply.model_json_schema()
 
 
 @cache

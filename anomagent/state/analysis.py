@@ -5,7 +5,7 @@ Lists that several branches write are joined by `operator.add`; LangGraph applie
 """
 
 import operator
-from typing import Annotated, Any
+from typing import Annotated, Any, Required
 
 from langgraph.channels import UntrackedValue
 from typing_extensions import TypedDict
@@ -40,9 +40,18 @@ class Record(TypedDict):
     """Written by the failure handler and where objects are cut; read by the runner for the status."""
 
 
-class AnalysisState(AnalysisInput, Record, total=False):
+class IntakeState(AnalysisInput, Record):
+    """What the intake sees: the input, and what an earlier analysis left on the thread."""
+
+
+class AnalysisState(Record, total=False):
     """State of the whole graph."""
 
+    image: Required[ImageRef]
+    """Given, or written by the intake; every other node may count on it."""
+    image_path: str
+    messages: Annotated[list[Any], UntrackedValue]
+    """Both read by the intake alone."""
     perceptions: Annotated[list[list[DetectedObject]], operator.add]
     """Each perception pass as it came; kept for the record."""
     objects: list[DetectedObject]
@@ -59,19 +68,18 @@ class AnalysisState(AnalysisInput, Record, total=False):
     """The result, each a dumped `Anomaly`; absent when the analysis failed as a whole."""
 
 
-class ObjectsState(Record, total=False):
-    """State of stages 1 and 2: from the image to one report per object."""
-
-    image: ImageRef
-    perceptions: Annotated[list[list[DetectedObject]], operator.add]
-    objects: list[DetectedObject]
-    reports: Annotated[list[ObjectReport], operator.add]
-
-
 class ObjectsInput(TypedDict):
     """What stages 1 and 2 take from the whole graph."""
 
     image: ImageRef
+
+
+class ObjectsState(ObjectsInput, Record, total=False):
+    """State of stages 1 and 2: from the image to one report per object."""
+
+    perceptions: Annotated[list[list[DetectedObject]], operator.add]
+    objects: list[DetectedObject]
+    reports: Annotated[list[ObjectReport], operator.add]
 
 
 class ObjectsOutput(Record, total=False):
@@ -90,8 +98,8 @@ class ObjectTask(TypedDict):
     others: list[DetectedObject]
 
 
-class ObjectState(ObjectTask, Record, total=False):
-    """State of one object's chain; every step adds its own part of the report."""
+class ObjectState(ObjectTask, Record):
+    """State of one object's chain; every step adds its part and reads those of the steps before it."""
 
     attribute_observations: list[str]
     attributes: list[Finding]
@@ -118,3 +126,11 @@ class PoolTask(PassTask):
 
     reports: list[ObjectReport]
     scans: list[ScanPass]
+
+
+class FormatTask(TypedDict):
+    """What AnomalyFormatter reads; it is only reached where all of it was written."""
+
+    image: ImageRef
+    objects: list[DetectedObject]
+    candidates: list[Candidate]

@@ -1,0 +1,39 @@
+"""Every prompt as the models read it. The golden files are what a change of wording is reviewed by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anomagent.prompts import SYSTEM, TEMPLATES
+from tests.golden import assert_golden
+from tests.prompts.examples import CASES, Case
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_prompt(case: Case) -> None:
+    assert_golden(GOLDEN / f"{case.id}.txt", case.prompt.text + "\n")
+
+
+def test_system_text() -> None:
+    assert_golden(GOLDEN / "system.txt", SYSTEM + "\n")
+
+
+def test_all_prompts_share_the_system_text_so_that_servers_cache_it_together_with_the_image() -> None:
+    assert {case.prompt.system for case in CASES} == {SYSTEM}
+
+
+def test_every_template_has_a_golden_file_and_every_golden_file_a_prompt() -> None:
+    assert {(case.prompt.role, case.prompt.step) for case in CASES} == {(t.role, t.step) for t in TEMPLATES}
+    assert {path.stem for path in GOLDEN.iterdir()} == {case.id for case in CASES} | {"system"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_prompts_are_tidy(case: Case) -> None:
+    lines = case.prompt.text.split("\n")
+    assert not [line for line in lines if line != line.rstrip()]
+    assert "{{" not in case.prompt.text
+    assert "{%" not in case.prompt.text
