@@ -1,0 +1,137 @@
+"""One call in progress: what is asked, and a tally of what it costs."""
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar, cast
+
+from anomagent.errors import ModelError
+from anomagent.models.key import call_key
+from anomagent.models.prices import Price
+from anomagent.models.types import Attempt, Client, Completion, Request, Turn, Usage
+from anomagent.prompts.base import Prompt, Reply
+from anomagent.state.context import AnalysisContext
+from anomagent.state.findings import CallRef, ImageRef
+
+R = TypeVar("R", bound=Reply)
+
+
+@dataclass
+class Tally:
+    """Requests sent, tokens and money of one call in this analysis."""
+
+    attempts: int = 0
+    usage: Usage = field(default_factory=Usage)
+    usd: float | None = 0.0
+
+    def add(self, usage: Usage, usd: float | None) -> None:
+        """Count one finished request. One unknown price makes the sum unknown."""
+        self.usage = Usage(
+            self.usage.input_tokens + usage.input_tokens,
+            self.usage.cached_input_tokens + usage.cached_input_tokens,
+            self.usage.output_tokens + usage.output_tokens,
+        )
+        self.usd = None if self.usd is None or usd is None else self.usd + usd
+
+
+@dataclass(frozen=True)
+class Call(Generic[R]):
+    """Everything that is fixed for a call before its first request."""
+
+    client: Client
+    price: Price | None
+    prompt: Prompt
+    reply: type[R]
+    image: ImageRef
+    max_pixels: int
+    temperature: float | None
+    object: str | None
+    slot: int
+    key: str
+    tally: Tally = field(default_factory=Tally)
+
+    @classmethod
+    def of(
+        cls,
+        client: Client,
+        price: Price | None,
+        context: AnalysisContext,
+        image: ImageRef,
+        prompt: Prompt,
+        reply: type[R],
+        object: str | None,
+        slot: int,
+    ) -> "Call[R]":
+        """Fix the call and its ledger key."""
+        parameters: dict[str, Any] = {"max_pixels": context.image_max_pixels, "temperature": context.temperature}
+        key = call_key(
+            model=client.identity,
+            parameters=parameters,
+            prompt=prompt,
+            reply=reply,
+            image_sha256=image["sha256"],
+            slot=slot,
+        )
+        return cls(client, price, prompt, reply, image, **parameters, object=object, slot=slot, key=key)
+
+    def request(self, max_tokens: int, turns: tuple[Turn, ...]) -> Request:
+        """The request with this much room for the answer, after these turns."""
+        return Request(
+            prompt=self.prompt,
+            image_path=self.image["path"],
+            image_sha256=self.image["sha256"],
+            max_pixels=self.max_pixels,
+            max_tokens=max_tokens,
+            temperature=self.temperature,
+            turns=turns,
+            object=self.object,
+            slot=self.slot,
+        )
+
+    def attempt(self, completion: Completion, failure: ModelError | None, seconds: float) -> Attempt:
+        """The ledger's row of one finished request."""
+        usage = completion.usage
+        status: Literal["good", "bad"] = "bad" if failure else "good"
+        return Attempt(
+            key=self.key,
+            role=self.prompt.role,
+            step=self.prompt.step,
+            object=self.object,
+            slot=self.slot,
+            model=self.client.identity,
+            image_sha256=self.image["sha256"],
+            prompt=self.prompt.text,
+            status=status,
+            error=failure.code if failure else None,
+            text=completion.text,
+            finish_reason=completion.finish_reason,
+            input_tokens=usage.input_tokens,
+            cached_input_tokens=usage.cached_input_tokens,
+            output_tokens=usage.output_tokens,
+            usd=self.usd(usage),
+            seconds=seconds,
+        )
+
+    def usd(self, usage: Usage) -> float | None:
+        """What `usage` costs; None where no price is known."""
+        return self.price.usd(usage) if self.price else None
+
+    def ref(self, *, ledger_hit: bool = False) -> CallRef:
+        """The reference for the state; a ledger hit cost this analysis nothing."""
+        tally = Tally() if ledger_hit else self.tally
+        return CallRef(
+            key=self.key,
+            role=self.prompt.role,
+            step=self.prompt.step,
+            object=self.object,
+            slot=self.slot,
+            ledger_hit=ledger_hit,
+            attempts=tally.attempts,
+            input_tokens=tally.usage.input_tokens,
+            cached_input_tokens=tally.usage.cached_input_tokens,
+            output_tokens=tally.usage.output_tokens,
+            usd=tally.usd,
+        )
+
+
+def call_of(error: ModelError) -> CallRef | None:
+    """What a failed call cost; None for an error that did not pass through the seam."""
+    return cast(CallRef, error.call) if error.call is not None else None
