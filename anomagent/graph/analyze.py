@@ -1,0 +1,171 @@
+"""Put images through the graph: lock, resume or start, keep the result, forget the history."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import AsyncFileLock
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StateSnapshot
+
+from anomagent import __version__
+from anomagent.config import Settings, load_settings
+from anomagent.graph.build import build_graph
+from anomagent.graph.checkpoints import open_checkpointer
+from anomagent.graph.session import Session, open_session
+from anomagent.models.seam import Event
+from anomagent.state.context import AnalysisContext, Role, Schedule
+from anomagent.state.findings import Analysis, Anomaly, ImageRef, Status, UsageTotals
+from anomagent.store import AnalysisResult, finish_run, save_analysis, start_run
+
+_ROLES: tuple[Role, ...] = (
+    "ObjectPerceiver",
+    "AttributeAnalyzer",
+    "RelationReasoner",
+    "SceneScanner",
+    "AnomalyIntegrator",
+    "AnomalyFormatter",
+)
+
+
+@dataclass(frozen=True)
+class Analyzer:
+    """A workspace, a seam and a compiled graph, open for any number of images. Get one from `Analyzer.open`."""
+
+    settings: Settings
+    context: AnalysisContext
+    session: Session
+    run: str
+    """Id of this run in the store."""
+    checkpointer: BaseCheckpointSaver[str]
+    graph: CompiledStateGraph[Any, AnalysisContext, Any, Any]
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: Settings, on_event: Callable[[Event], None] | None = None, command: str = "analyze"
+    ) -> AsyncGenerator["Analyzer"]:
+        """Open everything that `settings` name; models that cannot be used are an error here, before any work."""
+        context = AnalysisContext(**settings.options)
+        async with (
+            open_session(settings, on_event) as session,
+            open_checkpointer(session.workspace.checkpoints_path, settings.checkpoints) as checkpointer,
+        ):
+            await session.seam.prepare(context, roles_of(context.schedule))
+            graph = build_graph(session.seam.ask, session.ingest, checkpointer)
+            configuration = context.model_dump()
+            run = await asyncio.to_thread(
+                start_run, session.workspace, command, configuration, configuration_hash(context)
+            )
+            yield cls(settings, context, session, run, checkpointer, graph)
+            await asyncio.to_thread(finish_run, session.workspace, run)
+
+    async def analyze(self, path: str | Path) -> Analysis:
+        """Analyse one image. Failures of models are data in the result; bad images and broken workspaces raise."""
+        image = await self.session.ingest(Path(path))
+        thread = thread_id(image, self.context)
+        # Two runs of one image and configuration would share a thread: the second waits, and then finds every answer.
+        async with AsyncFileLock(self.session.workspace.locks / f"{thread}.lock"):
+            started = time.monotonic()
+            state = await self._finish_thread(image, thread)
+            seconds = time.monotonic() - started
+            result = self._result(str(path), image, thread, state, seconds)
+            await asyncio.to_thread(save_analysis, self.session.workspace, self.run, result)
+            if not self.settings.keep_history:
+                await self.checkpointer.adelete_thread(thread)
+        return _analysis(result)
+
+    async def _finish_thread(self, image: ImageRef, thread: str) -> dict[str, Any]:
+        """Resume the thread where a run was interrupted, else start it anew; the ledger has the answers either way."""
+        config: RunnableConfig = {"configurable": {"thread_id": thread}, "recursion_limit": 100}
+        resumes = _worth_resuming(await self.graph.aget_state(config, subgraphs=True))
+        if not resumes:
+            await self.checkpointer.adelete_thread(thread)
+        start = None if resumes else {"image": image}
+        return await self.graph.ainvoke(  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves `Command` open
+            start, config, context=self.context, durability="async"
+        )
+
+    def _result(self, name: str, image: ImageRef, thread: str, state: dict[str, Any], seconds: float) -> AnalysisResult:
+        return {
+            "image": name,
+            "sha256": image["sha256"],
+            "thread_id": thread,
+            "status": status_of(state),
+            "schedule": self.context.schedule,
+            "models": {role: self.context.model_for(role) for role in roles_of(self.context.schedule)},
+            "anomalies": state.get("anomalies", []),
+            "objects": state.get("objects", []),
+            "perceptions": state.get("perceptions", []),
+            "reports": state.get("reports", []),
+            "scans": state.get("scans", []),
+            "pools": state.get("pools", []),
+            "candidates": state.get("candidates", []),
+            "failures": state.get("failures", []),
+            "calls": state.get("calls", []),
+            "seconds": seconds,
+        }
+
+
+async def analyze(path: str | Path, *, model: str | None = None, **settings: Any) -> Analysis:
+    """Analyse one image: `await analyze("a.png", model="openai:gpt-4o", schedule="lean")`.
+
+    `settings` are the fields of `anomagent.config.Settings`. Raises `UsageError` and `StoreError`; what models fail at
+    is in the result.
+    """
+    async with Analyzer.open(load_settings(model=model, **settings)) as analyzer:
+        return await analyzer.analyze(path)
+
+
+def thread_id(image: ImageRef, context: AnalysisContext) -> str:
+    """The thread of an analysis: the image's content and the configuration's."""
+    return f"{image['sha256'][:24]}-{configuration_hash(context)}"
+
+
+def configuration_hash(context: AnalysisContext) -> str:
+    """Names everything that decides what an analysis asks: the context and the version of the prompts."""
+    configuration = json.dumps([__version__, context.model_dump()], sort_keys=True)
+    return hashlib.sha256(configuration.encode()).hexdigest()[:16]
+
+
+def roles_of(schedule: Schedule) -> tuple[Role, ...]:
+    """The roles that are asked under `schedule`."""
+    return ("DirectDetector",) if schedule == "direct" else _ROLES
+
+
+def _worth_resuming(snapshot: StateSnapshot) -> bool:
+    """Whether a thread was interrupted with nothing failed yet: what failed then is asked again, not carried along."""
+    if not snapshot.next or snapshot.values.get("failures"):
+        return False
+    inner = [task.state for task in snapshot.tasks if isinstance(task.state, StateSnapshot)]
+    return not any(state.values.get("failures") for state in inner) and all(
+        not state.next or _worth_resuming(state) for state in inner
+    )
+
+
+def status_of(state: dict[str, Any]) -> Status:
+    """failed without a result, partial with failures, else ok."""
+    if "anomalies" not in state:
+        return "failed"
+    return "partial" if state.get("failures") else "ok"
+
+
+def _analysis(result: AnalysisResult) -> Analysis:
+    return Analysis(
+        image=result["image"],
+        sha256=result["sha256"],
+        status=result["status"],
+        schedule=result["schedule"],
+        anomalies=[Anomaly.model_validate(entry) for entry in result["anomalies"]],
+        failures=result["failures"],
+        usage=UsageTotals.of(result["calls"]),
+        seconds=round(result["seconds"], 3),
+    )

@@ -1,0 +1,48 @@
+"""Where the graph's checkpoints go: SQLite in the workspace, or Postgres by URL for several processes."""
+
+import importlib.util
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from anomagent.errors import ConfigurationError
+
+
+@asynccontextmanager
+async def open_checkpointer(path: Path, url: str | None) -> AsyncGenerator[BaseCheckpointSaver[str]]:
+    """The saver for `url` (postgresql://...), or for the SQLite file at `path` where there is none."""
+    if url is None:
+        async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+            await saver.setup()
+            # A lost checkpoint costs no call (the ledger has them), so a crash of the machine may take the last ones.
+            await saver.conn.execute("PRAGMA synchronous=NORMAL")
+            yield saver
+        return
+    if importlib.util.find_spec("psycopg_pool") is None:
+        raise ConfigurationError("checkpoints in Postgres need an extra: pip install 'anomagent[postgres]'")
+    async with _postgres(url) as saver:
+        yield saver
+
+
+@asynccontextmanager
+async def _postgres(url: str) -> AsyncGenerator[BaseCheckpointSaver[str]]:
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+    from psycopg.rows import dict_row
+    from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+    kwargs = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+    pool = AsyncConnectionPool(url, kwargs=kwargs, open=False, max_size=8)
+    try:
+        await pool.open(wait=True, timeout=10)
+    except PoolTimeout:
+        await pool.close()
+        raise ConfigurationError(
+            "cannot connect to the Postgres of `checkpoints`; check the URL and the server"
+        ) from None
+    async with pool:
+        saver = AsyncPostgresSaver(pool)  # pyright: ignore[reportArgumentType]  # the pool's row type is set by kwargs
+        await saver.setup()
+        yield saver

@@ -1,0 +1,60 @@
+"""What one process holds open while it analyses: the workspace, the ledger and the seam to the models."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from anomagent.config import Settings
+from anomagent.models.limits import Limits
+from anomagent.models.prices import Prices
+from anomagent.models.registry import Registry
+from anomagent.models.seam import Event, Seam
+from anomagent.scenes.recognise import looks_like_scene
+from anomagent.state.findings import ImageRef
+from anomagent.store import SqliteLedger, Workspace, ingest_image
+
+
+@dataclass(frozen=True)
+class Session:
+    """Open resources of one process and one event loop."""
+
+    workspace: Workspace
+    seam: Seam
+
+    async def ingest(self, image: Path | bytes) -> ImageRef:
+        """Bring an image into the workspace. Raises `UsageError` for what is not a readable image."""
+        return await asyncio.to_thread(ingest_image, self.workspace, image)
+
+
+@asynccontextmanager
+async def open_session(settings: Settings, on_event: Callable[[Event], None] | None = None) -> AsyncGenerator[Session]:
+    """Open the workspace, its ledger and a seam over it; close all of them at the end."""
+    workspace = await asyncio.to_thread(Workspace.open, settings.workspace)
+    ledger = await asyncio.to_thread(SqliteLedger, workspace)
+    try:
+        seam = Seam(
+            ledger,
+            Registry(timeout=settings.timeout, scene_check=looks_like_scene),
+            limits=limits_of(settings),
+            prices=Prices.load(settings.prices),
+            on_event=on_event,
+        )
+        try:
+            yield Session(workspace, seam)
+        finally:
+            await seam.aclose()
+    finally:
+        await ledger.aclose()
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The bounds of talking to models that the settings ask for."""
+    return Limits(
+        concurrency=settings.concurrency,
+        requests_per_minute=settings.requests_per_minute,
+        attempts=settings.retries + 1,
+        max_tokens=settings.max_tokens,
+        max_tokens_cap=settings.max_tokens_cap,
+    )
