@@ -2,9 +2,9 @@
 
     python benchmarks/orchestration.py [--objects 10] [--latency 0.1] [--images 5]
 
-The schedule `paper` is nine calls deep however many objects there are, so nine answers in a row are the ideal. Prints the
-wall time over that ideal, the processor time of this process per call (the server runs in a process of its own) and what
-the checkpoints take. The same is done with a model inside this process, which shows what the HTTP client's share is.
+The schedule `paper` is nine calls deep however many objects there are, so nine answers in a row are the ideal. Prints
+the wall time over that ideal, the processor time of this process per call (the server runs in a process of its own) and
+what the checkpoints take. The same is done with a model inside this process, which shows the HTTP client's share.
 """
 
 import argparse

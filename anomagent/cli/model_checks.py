@@ -9,12 +9,11 @@ from typing import get_args
 from anomagent.cli.checks import Check
 from anomagent.config import Settings
 from anomagent.errors import AnomagentError
-from anomagent.models.registry import Registry
+from anomagent.graph.session import resolve_for
 from anomagent.models.types import Client, Request
 from anomagent.prompts.object_perceiver import render_list
 from anomagent.scenes.compose import compose
 from anomagent.scenes.draw import draw
-from anomagent.scenes.recognise import looks_like_scene
 from anomagent.state.context import AnalysisContext, Role
 
 _ROOM = 512
@@ -24,7 +23,7 @@ _ROOM = 512
 def check_models(settings: Settings, load: bool) -> list[Check]:
     """A check for each model in use; `load` also asks it about one rendered scene, at the price of one call."""
     context = AnalysisContext(**settings.options)
-    resolve = Registry(timeout=settings.timeout, scene_check=looks_like_scene)
+    resolve = resolve_for(settings)
     checks: list[Check] = []
     for model_id, roles in _models_in_use(context).items():
         name = f"model {model_id}"

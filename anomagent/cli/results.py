@@ -11,7 +11,7 @@ from rich.text import Text
 from anomagent.cli.console import flat, plain, print_json, stdout
 from anomagent.report.costs import count, describe_usage
 from anomagent.report.plain import printable
-from anomagent.state.classic_text import describe_severity, format_anomalies
+from anomagent.state.classic_text import format_anomalies
 from anomagent.state.findings import Analysis, Anomaly, Failure
 
 Format = Literal["json", "text", "table"]
@@ -53,8 +53,8 @@ def draw_anomalies(anomalies: Sequence[Anomaly]) -> Table:
     table = Table(box=SIMPLE_HEAD, expand=True, show_lines=True)
     for header, ratio in (("Name", 3), ("Phenomenon", 6), ("Reasoning", 6)):
         table.add_column(header, ratio=ratio)
-    table.add_column("Severity", ratio=2, min_width=9)
-    table.add_column("Support", justify="right", width=7)
+    table.add_column("Severity", justify="right", width=8, no_wrap=True)
+    table.add_column("Support", justify="right", width=7, no_wrap=True)
     for anomaly in anomalies:
         name = plain(anomaly.name, "bold")
         if anomaly.objects:
@@ -73,7 +73,7 @@ def draw_failure(failure: Failure) -> Text:
 
 def _severity(severity: int) -> Text:
     style = "red" if severity <= 30 else "yellow" if severity <= 60 else "green"
-    return Text(f"{severity}/100", style).append(f"\n{describe_severity(severity)}", "dim")
+    return Text(f"{severity}/100", style)
 
 
 def _print_json(analysis: Analysis) -> None:

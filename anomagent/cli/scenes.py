@@ -1,10 +1,17 @@
 """`anomagent scenes`: rendered scenes with planted anomalies, exact ground truth for trying and measuring."""
 
+import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from anomagent.cli.options import BaseUrlOption, ModelOption, RolesOption, settings_of
+from anomagent.cli.run import SOMETHING_FAILED
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 app = typer.Typer(help="Rendered scenes with planted anomalies.", no_args_is_help=True)
 
@@ -37,3 +44,63 @@ def render(
             count, seed, out, size, overwrite=force, progress=lambda done: bar.update(task, completed=done)
         )
     typer.echo(f"{written.folder}: {written.images} scenes, {written.anomalies} anomalies, {written.clean} without any")
+
+
+@app.command()
+def bench(
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    roles: RolesOption = None,
+    schedule: Annotated[Literal["paper", "lean", "direct"], typer.Option(help="As in `anomagent run`.")] = "lean",
+    count: Annotated[int, typer.Option(min=2, help="How many held-out scenes.")] = 300,
+    seed: Annotated[int | None, typer.Option(help="Seed of the first scene.", show_default="2000000")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all figures as one JSON object.")] = False,
+) -> None:
+    """Measure a model on held-out scenes through the whole graph: objects, anomalies, false alarms, controls.
+
+    The control "image swapped" scores what was found against what another scene holds. Exit code 3: an analysis failed.
+
+    Example: `anomagent scenes bench --model embedded --count 300`
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from anomagent.cli.console import print_json, stdout
+    from anomagent.scenes.bench import HELD_OUT_SEED
+    from anomagent.scenes.bench import bench as measure
+
+    settings = settings_of(roles, model=model, base_url=base_url, schedule=schedule)
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("analysing", total=count)
+        first = HELD_OUT_SEED if seed is None else seed
+        figures = asyncio.run(measure(settings, count, first, lambda done: bar.update(task, completed=done)))
+    if json:
+        print_json(figures)
+    else:
+        stdout().print(_draw(figures))
+    if figures["status"]["ok"] < figures["scenes"]:
+        raise typer.Exit(SOMETHING_FAILED)
+
+
+_ROWS = {
+    "objects": "objects",
+    "anomalies": "anomalies",
+    "whole_image_scan": "  whole-image scans alone",
+    "per_object": "  agents for single objects alone",
+    "image_swapped": "control: another scene's image",
+    "image_grey": "control: a grey image",
+}
+
+
+def _draw(figures: "dict[str, Any]") -> "Group":
+    from rich.console import Group
+    from rich.table import Table
+
+    title = f"{figures['scenes']} scenes, {figures['schedule']}"
+    table = Table("", "present", "precision", "recall", "F1", title=title)
+    named = [(name, figures[key]) for key, name in _ROWS.items()]
+    for name, row in (*named, *figures["kinds"].items()):
+        table.add_row(name, str(row["present"]), *(f"{row[figure]:.3f}" for figure in ("precision", "recall", "f1")))
+    status = ", ".join(f"{number} {name}" for name, number in figures["status"].items())
+    alarms = f"False alarms on {figures['false_alarms']} of {figures['clean_scenes']} clean scenes."
+    return Group(table, f"{alarms} Analyses: {status}. {figures['calls']} calls, {figures['seconds']} s.")

@@ -9,9 +9,11 @@ from pathlib import Path
 from anomagent.config import Settings
 from anomagent.models.limits import Limits
 from anomagent.models.prices import Prices
-from anomagent.models.registry import Registry
-from anomagent.models.seam import Event, Seam
+from anomagent.models.registry import resolve
+from anomagent.models.seam import Event, Resolve, Seam
+from anomagent.models.types import Client
 from anomagent.scenes.recognise import looks_like_scene
+from anomagent.state.context import AnalysisContext
 from anomagent.state.findings import ImageRef
 from anomagent.store import SqliteLedger, Workspace, ingest_image
 
@@ -36,7 +38,7 @@ async def open_session(settings: Settings, on_event: Callable[[Event], None] | N
     try:
         seam = Seam(
             ledger,
-            Registry(timeout=settings.timeout, scene_check=looks_like_scene),
+            resolve_for(settings),
             limits=limits_of(settings),
             prices=Prices.load(settings.prices),
             on_event=on_event,
@@ -47,6 +49,21 @@ async def open_session(settings: Settings, on_event: Callable[[Event], None] | N
             await seam.aclose()
     finally:
         await ledger.aclose()
+
+
+def resolve_for(settings: Settings) -> Resolve:
+    """How model ids become clients here: at the context's server, with its adapter, the embedded model guarded."""
+
+    def of_context(model_id: str, context: AnalysisContext) -> Client:
+        return resolve(
+            model_id,
+            base_url=context.base_url,
+            adapter=context.adapter,
+            scene_check=looks_like_scene,
+            timeout=settings.timeout,
+        )
+
+    return of_context
 
 
 def limits_of(settings: Settings) -> Limits:

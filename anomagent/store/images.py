@@ -79,7 +79,7 @@ def _read(source: str | Path, label: str) -> bytes:
     try:
         about = os.stat(source)
         if stat.S_ISDIR(about.st_mode):
-            raise UsageError(f"{label}: is a folder; name the images in it, or give the folder to `anomagent batch`")
+            raise UsageError(f"{label}: is a folder; name the images in it")
         if not stat.S_ISREG(about.st_mode):
             raise UsageError(f"{label}: is not a regular file; give an image file")
         _refuse_large(label, about.st_size)

@@ -119,7 +119,7 @@ def test_table_states_the_direction_of_severity(direct: Any) -> None:
     outcome = direct("a.png")
 
     assert outcome.code == 0
-    for part in ("a.png  ok  direct, 1 anomaly", "10/100", "extremely", "unnatural", "The chair floats.", "chair"):
+    for part in ("a.png  ok  direct, 1 anomaly", "10/100", "The chair floats.", "chair"):
         assert part in outcome.out
     assert "0 = completely implausible, 100 = fully realistic" in outcome.out
     assert outcome.err.splitlines()[0] == "a.png: analysing"

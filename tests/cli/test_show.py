@@ -21,7 +21,6 @@ def test_everything_that_was_said_is_shown(cli: Cli, tmp_path: Path) -> None:
     parts += ["SceneScanner  scan 1", "AnomalyIntegrator  consolidation 1", "contradiction", stored["run_id"]]
     parts += [
         "10/100",
-        "extremely unnatural",
         "0 = completely implausible",
         "kept",
         "1 3",

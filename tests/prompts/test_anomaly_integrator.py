@@ -12,14 +12,16 @@ def test_pool_reads_the_consolidated_report_where_there_is_one() -> None:
 
 def test_pool_reads_the_bare_findings_where_no_report_was_made() -> None:
     text = anomaly_integrator.render_pool([report_of(CUP, consolidated=False)], []).text
-    assert "- description: two handles: a second handle grows out of the rim: cups are held by one handle" in text
+    described = "- description: two handles: a second handle grows out of the rim: cups are held by one handle"
+    assert described in text
     assert "- relations: nothing carries it: a cup falls where nothing carries it" in text
 
 
 def test_details_that_only_repeat_their_title_are_left_out() -> None:
     report = report_of(CUP, consolidated=False)
     report["attributes"][0]["issue"] = "has two handles"
-    assert "- description: two handles: cups are held by one handle" in anomaly_integrator.render_pool([report], []).text
+    text = anomaly_integrator.render_pool([report], []).text
+    assert "- description: two handles: cups are held by one handle" in text
 
 
 def test_pool_names_silent_objects_and_silent_scans() -> None:
