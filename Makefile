@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 # Idle threads must not spin: on a busy machine they take the time of those that work.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help demo test slow lint docs train-embedded clean
+.PHONY: help demo test slow lint train-embedded clean
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18

@@ -3,9 +3,10 @@
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import find_dotenv, load_dotenv
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -42,6 +43,21 @@ class AnalysisOptions(BaseModel):
         2_000_000, ge=28 * 28, description="larger images are scaled down to this many pixels"
     )
     temperature: float | None = Field(None, ge=0, le=2, description="unset: the provider's own default")
+
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_credentials(cls, url: str | None) -> str | None:
+        """Settings are stored with every run, so no secret may stand in them."""
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise ValueError("is no URL; give http://HOST:PORT/v1") from None
+        if parts.username or parts.password:
+            raise ValueError("must not hold a user or password; give the key in OPENAI_API_KEY")
+        return url
 
 
 class Settings(AnalysisOptions, BaseSettings):
@@ -83,19 +99,22 @@ def load_settings(**flags: Any) -> Settings:
 
     Raises `ConfigurationError` that names the setting and where it came from.
     """
-    load_dotenv(find_dotenv(usecwd=True))
     try:
+        load_dotenv(find_dotenv(usecwd=True))
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(Settings.model_fields))
-            raise ConfigurationError(f"unknown setting {name!r} in {CONFIG_FILE}; known: {known}") from None
+            place = "" if name in flags else f" in {CONFIG_FILE}"
+            raise ConfigurationError(f"unknown setting {name!r}{place}; known: {known}") from None
         raise ConfigurationError(
             f"setting {name!r}: {first['msg']} (flag, ANOMAGENT_{name.upper()} or {CONFIG_FILE})"
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{CONFIG_FILE} is not valid TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{CONFIG_FILE} or .env cannot be read: {error}") from None
     except SettingsError as error:
         raise ConfigurationError(f"a setting cannot be read: {error}") from None

@@ -46,6 +46,8 @@ def _run() -> int:
             complain(f"{message.rstrip('.')} (see `{_command(error)} --help`)")
         return UsageError.exit_code
     except SystemExit as ended:
+        if not ended.code:
+            return 0
         # Typer meets a closed pipe first, and ends as if it were a fault.
         raise BrokenPipeError from ended
     except (KeyboardInterrupt, typer.Abort):

@@ -6,6 +6,7 @@ import shutil
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -88,8 +89,8 @@ def check_server(base_url: str, key: str | None = None, timeout: float = SERVER_
         if error.code in (401, 403):
             return Check(name, "fail", f"{host} refuses the key ({error.code})", "set OPENAI_API_KEY to a key of it")
         return Check(name, "warn", f"{host} answers {error.code} to /models", "check that --base-url ends as in /v1")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, ValueError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
         return Check(name, "fail", f"{host} cannot be reached ({reason})", "start it or correct --base-url")
 
 
@@ -103,6 +104,10 @@ def check_workspace(path: Path) -> Check:
         if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
             return Check("workspace", "ok", f"{folder} will be made by the first run")
         return Check("workspace", "fail", f"{folder} cannot be made", "choose another --workspace")
+    if not (folder / "anomagent.db").exists():
+        if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            return Check("workspace", "ok", f"{folder} can be written, and has no results yet")
+        return Check("workspace", "fail", f"{folder} is no folder that can be written", "choose another --workspace")
     try:
         with Workspace.open(folder).writing():
             return Check("workspace", "ok", f"{folder} can be written")

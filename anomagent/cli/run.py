@@ -122,7 +122,7 @@ async def _analyze(
             progress.finished(analysis)
             show(analysis)
         if html:
-            await asyncio.to_thread(_write_page, analyzer.session.workspace, jobs, html)
+            await asyncio.to_thread(_write_page, analyzer.session.workspace, analyzer.run, html)
     return analyses
 
 
@@ -133,9 +133,8 @@ def _again(analysis: "Analysis", path: Path) -> "Analysis":
     return analysis.model_copy(update={"image": str(path), "usage": UsageTotals(), "seconds": 0.0})
 
 
-def _write_page(workspace: "Workspace", jobs: Sequence[Job], html: Path) -> None:
+def _write_page(workspace: "Workspace", run_id: str, html: Path) -> None:
     from anomagent.report.page import write_page
     from anomagent.store import find_analyses
 
-    contents = dict.fromkeys(job.sha256 for job in jobs)
-    write_page(workspace, [find_analyses(workspace, sha256)[0] for sha256 in contents], html)
+    write_page(workspace, list(reversed(find_analyses(workspace, run_id))), html)

@@ -88,8 +88,12 @@ def _refuse_taken(host: str, port: int) -> None:
 
 
 def _environment(workspace: Path | None) -> dict[str, str]:
-    """This process' environment without tracing and analytics, and with the workspace that was asked for."""
+    """This process' environment without tracing and analytics, and with the workspace that was asked for.
+
+    Of all web pages only Studio's own may speak to the server.
+    """
     ours = {"LANGSMITH_TRACING": "false", "LANGCHAIN_TRACING_V2": "false", "LANGGRAPH_CLI_NO_ANALYTICS": "1"}
+    ours["CORS_ALLOW_ORIGINS"] = "https://smith.langchain.com"
     if workspace is not None:
         ours["ANOMAGENT_WORKSPACE"] = str(workspace.absolute())
     return os.environ | ours

@@ -1,8 +1,6 @@
 """Put images through the graph: lock, resume or start, keep the result, forget the history."""
 
 import asyncio
-import hashlib
-import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -16,15 +14,16 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 
-from anomagent import __version__
 from anomagent.config import Settings, load_settings
 from anomagent.graph.build import build_graph
 from anomagent.graph.checkpoints import open_checkpointer
+from anomagent.graph.identity import configuration_hash, thread_id
 from anomagent.graph.session import Session, open_session
 from anomagent.models.seam import Event
 from anomagent.state.context import AnalysisContext, Role, Schedule
 from anomagent.state.findings import Analysis, Anomaly, ImageRef, Status, UsageTotals
 from anomagent.store import AnalysisResult, finish_run, save_analysis, start_run
+from anomagent.store.database import store_errors
 
 _ROLES: tuple[Role, ...] = (
     "ObjectPerceiver",
@@ -45,6 +44,8 @@ class Analyzer:
     session: Session
     run: str
     """Id of this run in the store."""
+    configuration: str
+    """Hash of everything that decides what is asked."""
     checkpointer: BaseCheckpointSaver[str]
     graph: CompiledStateGraph[Any, AnalysisContext, Any, Any]
 
@@ -59,25 +60,29 @@ class Analyzer:
             open_session(settings, on_event) as session,
             open_checkpointer(session.workspace.checkpoints_path, settings.checkpoints) as checkpointer,
         ):
-            await session.seam.prepare(context, roles_of(context.schedule))
+            models = await session.seam.prepare(context, roles_of(context.schedule))
+            # Workspaces that share a Postgres must not share threads: their images lie in different places.
+            place = str(session.workspace.path) if settings.checkpoints else ""
+            configuration = configuration_hash(context, models, place)
+            run = await asyncio.to_thread(start_run, session.workspace, command, context.model_dump(), configuration)
             graph = build_graph(session.seam.ask, session.ingest, checkpointer)
-            configuration = context.model_dump()
-            run = await asyncio.to_thread(
-                start_run, session.workspace, command, configuration, configuration_hash(context)
-            )
-            yield cls(settings, context, session, run, checkpointer, graph)
+            yield cls(settings, context, session, run, configuration, checkpointer, graph)
             await asyncio.to_thread(finish_run, session.workspace, run)
 
     async def analyze(self, path: str | Path) -> Analysis:
         """Analyse one image. Failures of models are data in the result; bad images and broken workspaces raise."""
         image = await self.session.ingest(Path(path))
-        thread = thread_id(image, self.context)
-        # Two runs of one image and configuration would share a thread: the second waits, and then finds every answer.
+        thread = thread_id(image, self.configuration)
+        with store_errors(self.session.workspace.path):
+            return await self._locked(str(path), image, thread)
+
+    async def _locked(self, name: str, image: ImageRef, thread: str) -> Analysis:
+        """Two runs of one image and configuration share a thread: the second waits, and then finds every answer."""
         async with AsyncFileLock(self.session.workspace.locks / f"{thread}.lock"):
             started = time.monotonic()
             state = await self._finish_thread(image, thread)
             seconds = time.monotonic() - started
-            result = self._result(str(path), image, thread, state, seconds)
+            result = self._result(name, image, thread, state, seconds)
             await asyncio.to_thread(save_analysis, self.session.workspace, self.run, result)
             if not self.settings.keep_history:
                 await self.checkpointer.adelete_thread(thread)
@@ -123,17 +128,6 @@ async def analyze(path: str | Path, *, model: str | None = None, **settings: Any
     """
     async with Analyzer.open(load_settings(model=model, **settings)) as analyzer:
         return await analyzer.analyze(path)
-
-
-def thread_id(image: ImageRef, context: AnalysisContext) -> str:
-    """The thread of an analysis: the image's content and the configuration's."""
-    return f"{image['sha256'][:24]}-{configuration_hash(context)}"
-
-
-def configuration_hash(context: AnalysisContext) -> str:
-    """Names everything that decides what an analysis asks: the context and the version of the prompts."""
-    configuration = json.dumps([__version__, context.model_dump()], sort_keys=True)
-    return hashlib.sha256(configuration.encode()).hexdigest()[:16]
 
 
 def roles_of(schedule: Schedule) -> tuple[Role, ...]:

@@ -86,11 +86,16 @@ def build_graph(
     ingest: Ingest,
     checkpointer: BaseCheckpointSaver[str] | None = None,
     context_schema: type[AnalysisContext] = AnalysisContext,
+    trusts_references: bool = True,
 ) -> CompiledStateGraph[Any, AnalysisContext, Any, Any]:
-    """The graph of the paper's Figure 2: `ask` reaches the models, `ingest` brings an image into the workspace."""
+    """The graph of the paper's Figure 2: `ask` reaches the models, `ingest` brings an image into the workspace.
+
+    Callers who are not ourselves may send a path or a message, and no reference to a stored image
+    (`trusts_references=False`): nobody would have checked it.
+    """
     graph = StateGraph(AnalysisState, context_schema=context_schema, input_schema=AnalysisInput)
     add = partial(_add_agent, graph, ask)
-    graph.add_node("intake", partial(take_in, ingest=ingest))
+    graph.add_node("intake", partial(take_in, ingest=ingest, trusts_references=trusts_references))
     add("DirectDetector", direct_detector.detect_directly)
     graph.add_node("Objects", build_objects(ask), input_schema=ObjectsInput)
     add("SceneScanner", scene_scanner.scan_scene)

@@ -9,12 +9,18 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from anomagent.errors import ConfigurationError
+from anomagent.store.database import connect, store_errors
 
 
 @asynccontextmanager
 async def open_checkpointer(path: Path, url: str | None) -> AsyncGenerator[BaseCheckpointSaver[str]]:
-    """The saver for `url` (postgresql://...), or for the SQLite file at `path` where there is none."""
+    """The saver for `url` (postgresql://...), or for the SQLite file at `path` where there is none.
+
+    Raises `ConfigurationError` for a server that cannot be used, `StoreError` for a file that cannot be written.
+    """
     if url is None:
+        with store_errors(path.parent):
+            connect(path).close()
         async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
             await saver.setup()
             # A lost checkpoint costs no call (the ledger has them), so a crash of the machine may take the last ones.

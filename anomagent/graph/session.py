@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from anomagent.config import Settings
 from anomagent.models.limits import Limits
 from anomagent.models.prices import Prices
 from anomagent.models.registry import resolve
 from anomagent.models.seam import Event, Resolve, Seam
 from anomagent.models.types import Client
-from anomagent.scenes.recognise import looks_like_scene
 from anomagent.state.context import AnalysisContext
 from anomagent.state.findings import ImageRef
 from anomagent.store import SqliteLedger, Workspace, ingest_image
@@ -59,11 +60,18 @@ def resolve_for(settings: Settings) -> Resolve:
             model_id,
             base_url=context.base_url,
             adapter=context.adapter,
-            scene_check=looks_like_scene,
+            scene_check=_looks_like_scene,
             timeout=settings.timeout,
         )
 
     return of_context
+
+
+def _looks_like_scene(image: Image.Image) -> bool:
+    # Imported late: it needs numpy, which only installations with in-process models have.
+    from anomagent.scenes.recognise import looks_like_scene
+
+    return looks_like_scene(image)
 
 
 def limits_of(settings: Settings) -> Limits:

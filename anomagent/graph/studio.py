@@ -1,7 +1,8 @@
 """The graph as `langgraph dev` and LangGraph Studio load it: without a checkpointer, for the server brings its own.
 
 An `image_url` message and a path both work. The context shows the models per role and the schedule, with this
-machine's settings as defaults. Calls go through the workspace's ledger like all others.
+machine's settings as defaults. Calls go through the workspace's ledger like all others; the threads with their results
+are the server's own.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import create_model
 
 from anomagent.config import load_settings
+from anomagent.errors import ConfigurationError
 from anomagent.graph.build import build_graph
 from anomagent.graph.session import Session, open_session
 from anomagent.state.context import AnalysisContext
@@ -29,16 +31,22 @@ class _Sessions:
 
     async def current(self) -> Session:
         loop = asyncio.get_running_loop()
-        if loop not in self._opened:
-            self._opened[loop] = loop.create_task(self._stack.enter_async_context(open_session(settings)))
-        return await asyncio.shield(self._opened[loop])
+        opened = self._opened.get(loop)
+        if opened is None or (opened.done() and opened.exception()):
+            opened = loop.create_task(self._stack.enter_async_context(open_session(settings)))
+            self._opened[loop] = opened
+        return await asyncio.shield(opened)
 
 
 _sessions = _Sessions()
 
 
-async def _ask(*args: Any, **kwargs: Any) -> Any:
-    return await (await _sessions.current()).seam.ask(*args, **kwargs)
+async def _ask(context: AnalysisContext, *args: Any, **kwargs: Any) -> Any:
+    for name in ("base_url", "adapter"):
+        # Any page in the user's browser can send a request here; it must not choose where the API key goes.
+        if getattr(context, name) != settings.options[name]:
+            raise ConfigurationError(f"{name} is not taken from a request; set it in anomagent.toml and start again")
+    return await (await _sessions.current()).seam.ask(context, *args, **kwargs)
 
 
 async def _ingest(image: Any) -> Any:
@@ -56,5 +64,5 @@ def _context_with_defaults() -> type[AnalysisContext]:
 
 
 graph: CompiledStateGraph[Any, AnalysisContext, Any, Any] = build_graph(
-    _ask, _ingest, context_schema=_context_with_defaults()
+    _ask, _ingest, context_schema=_context_with_defaults(), trusts_references=False
 )

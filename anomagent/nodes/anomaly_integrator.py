@@ -1,13 +1,11 @@
 """AnomalyIntegrator: one report per object, pooled candidates per image, and their support."""
 
-from collections.abc import Iterator
-
 from anomagent.models.types import Ask
 from anomagent.nodes.base import Context, Update
 from anomagent.prompts import anomaly_integrator as prompts
 from anomagent.state.analysis import AnalysisState, ObjectState, PoolTask
 from anomagent.state.findings import Candidate, ObjectReport, PooledPass, ScanPass
-from anomagent.state.naming import same_object, same_phenomenon
+from anomagent.state.naming import SAME_WORDING, likeness, same_object
 
 
 async def consolidate_object(state: ObjectState, runtime: Context, *, ask: Ask) -> Update:
@@ -82,13 +80,14 @@ async def score_candidates(state: AnalysisState, runtime: Context) -> Update:
 def unite_passes(pools: list[PooledPass], scans: list[ScanPass]) -> list[Candidate]:
     """Candidates in the order in which the passes first name them, numbered from 1.
 
-    Two findings are one candidate when they concern the same object in the same words (nearly); a scan supports a
-    candidate by the same rule. Law: every finding of every pass is in exactly one candidate.
+    Two findings of different passes are one candidate when they concern the same object in nearly the same words; of
+    one pass only in the very same words, for a pass keeps different phenomena apart. A scan supports the candidate that
+    it is most like. Law: every finding of every pass is in exactly one candidate.
     """
     candidates: list[Candidate] = []
     for pool in pools:
         for found in pool["findings"]:
-            candidate = next(_matching(candidates, found["object"], found["phenomenon"]), None)
+            candidate = _most_like(candidates, found["object"], found["phenomenon"], pool["slot"])
             if candidate is None:
                 candidate = Candidate(
                     id=len(candidates) + 1,
@@ -105,12 +104,22 @@ def unite_passes(pools: list[PooledPass], scans: list[ScanPass]) -> list[Candida
             candidate["sources"] = sorted({*candidate["sources"], *found["sources"]})
     for scan in scans:
         for seen in scan["findings"]:
-            for candidate in _matching(candidates, seen["objects"][0] if seen["objects"] else "", seen["phenomenon"]):
+            candidate = _most_like(candidates, seen["objects"][0] if seen["objects"] else "", seen["phenomenon"])
+            if candidate is not None:
                 candidate["scans"] = sorted({*candidate["scans"], scan["slot"]})
     return candidates
 
 
-def _matching(candidates: list[Candidate], name: str, phenomenon: str) -> Iterator[Candidate]:
-    for candidate in candidates:
-        if same_object(candidate["object"], name) and same_phenomenon(candidate["phenomenon"], phenomenon):
-            yield candidate
+def _most_like(
+    candidates: list[Candidate], name: str, phenomenon: str, pass_slot: int | None = None
+) -> Candidate | None:
+    """The candidate about this object that is worded most alike, if any is alike enough."""
+
+    def fits(candidate: Candidate, alike: float) -> bool:
+        least = 100.0 if pass_slot in candidate["passes"] else SAME_WORDING
+        return same_object(candidate["object"], name) and alike >= least
+
+    scored = [(likeness(candidate["phenomenon"], phenomenon), candidate) for candidate in candidates]
+    return max(
+        (entry for entry in scored if fits(entry[1], entry[0])), key=lambda entry: entry[0], default=(0.0, None)
+    )[1]

@@ -14,15 +14,18 @@ Ingest = Callable[[Path | bytes], Awaitable[ImageRef]]
 """Brings an image into the workspace; raises `UsageError` for what is not a readable image."""
 
 
-async def take_in(state: IntakeState, *, ingest: Ingest) -> Update:
+async def take_in(state: IntakeState, *, ingest: Ingest, trusts_references: bool = True) -> Update:
     """Make sure that the state has an image in the workspace.
 
-    Raises `UsageError` on a thread that has analysed an image before: its findings would mix with the new ones.
+    Raises `UsageError` on a thread that has analysed an image before, for its findings would mix with the new ones, and
+    for a reference to a stored image where those are not trusted.
     """
     if state.get("calls") or state.get("failures"):
         raise UsageError("this thread has analysed an image already; start a new thread for each analysis")
     if "image" in state:
-        return {}
+        if trusts_references:
+            return {}
+        raise UsageError("`image` is not taken from outside; give image_path, or a message with an image_url block")
     if path := state.get("image_path"):
         return {"image": await ingest(Path(path))}
     return {"image": await ingest(image_of(state.get("messages", [])))}

@@ -91,7 +91,7 @@ def score(scenes: Sequence[Scene], analyses: Sequence[StoredAnalysis], grey: Sto
         "image_swapped": Tally.of(final[1:] + final[:1], planted).as_dict(),
         "image_grey": Tally.of([_titled(grey["anomalies"])] * len(scenes), planted).as_dict(),
         "calls": sum(len(analysis["calls"]) for analysis in analyses),
-        "failed_calls": sum(len(analysis["failures"]) for analysis in analyses),
+        "failures": sum(len(analysis["failures"]) for analysis in analyses),
         "seconds": round(sum(analysis["seconds"] for analysis in analyses), 1),
     }
 

@@ -7,7 +7,7 @@ from rapidfuzz import fuzz
 
 from anomagent.state.findings import DetectedObject
 
-SAME_WORDING = 70.0
+SAME_WORDING = 72.0
 """Least similarity (0 to 100) at which two wordings of a phenomenon count as the same."""
 
 
@@ -53,10 +53,15 @@ def same_object(left: str, right: str) -> bool:
     return plain_left == plain_right and (left == plain_left or right == plain_right)
 
 
-def same_phenomenon(left: str, right: str) -> bool:
-    """Whether two wordings say the same, by the overlap of their words."""
+def likeness(left: str, right: str) -> float:
+    """How alike two wordings of a phenomenon are, 0 to 100, whatever the order of their words; equal ones are 100."""
     left, right = left.casefold(), right.casefold()
-    return left == right or fuzz.token_set_ratio(left, right) >= SAME_WORDING
+    return 100.0 if left == right else fuzz.token_sort_ratio(left, right)
+
+
+def same_phenomenon(left: str, right: str) -> bool:
+    """Whether two wordings may say the same."""
+    return likeness(left, right) >= SAME_WORDING
 
 
 def _without_number(name: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlite_utils.db import Database
 
-from anomagent.errors import StoreError
+from anomagent.errors import ConfigurationError
 from anomagent.store.database import now, tables, transaction
 from anomagent.store.views import m005_views
 
@@ -14,7 +14,7 @@ from anomagent.store.views import m005_views
 def migrate(connection: sqlite3.Connection, workspace: Path) -> None:
     """Apply the steps that are missing, all or none. Safe when several processes do it at once.
 
-    Raises `StoreError` where the database belongs to something else or has steps that this version does not know.
+    Raises `ConfigurationError` where the database belongs to something else or has steps that are unknown here.
     """
     database = tables(connection)
     if _applied(database, workspace) == set(STEPS):
@@ -34,10 +34,12 @@ def _applied(database: Database, workspace: Path) -> set[str]:
     if not names:
         return set()
     if "_migrations" not in names:
-        raise StoreError(f"workspace {workspace}: anomagent.db was not made by anomagent; use another --workspace")
+        raise ConfigurationError(
+            f"workspace {workspace}: anomagent.db was not made by anomagent; use another --workspace"
+        )
     applied = {str(name) for (name,) in database.conn.execute("SELECT name FROM _migrations")}
     if unknown := sorted(applied - set(STEPS)):
-        raise StoreError(
+        raise ConfigurationError(
             f"workspace {workspace}: written by a newer anomagent ({unknown[-1]}); upgrade or use another --workspace"
         )
     return applied

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from anomagent.errors import StoreError
+from anomagent.errors import ConfigurationError
 from anomagent.store.database import connect, store_errors, transaction
 from anomagent.store.migrations import migrate
 
@@ -23,15 +23,17 @@ class Workspace:
     def open(cls, path: str | Path, create: bool = True) -> Self:
         """Open the workspace at `path`, bringing its schema up to date; any number of processes may do so at once.
 
-        Raises `StoreError` where the folder does not exist (and `create` is false) or cannot be written, where its
-        database is none or not ours, and where a newer version of this package wrote it.
+        Raises `ConfigurationError` where the folder is none or does not exist (and `create` is false), or where a newer
+        version of this package wrote its database; `StoreError` where it cannot be written or its database is damaged.
         """
         folder = Path(path).expanduser().absolute()
         workspace = cls(folder)
         if folder.exists() and not folder.is_dir():
-            raise StoreError(f"workspace {folder}: is a file, not a folder; choose another --workspace")
+            raise ConfigurationError(f"workspace {folder}: is a file, not a folder; choose another --workspace")
         if not create and not workspace.database_path.exists():
-            raise StoreError(f"workspace {folder}: nothing there; analyse an image first or choose another --workspace")
+            raise ConfigurationError(
+                f"workspace {folder}: nothing there; analyse an image first or choose another --workspace"
+            )
         with store_errors(folder):
             for needed in (folder, workspace.images, workspace.locks):
                 needed.mkdir(parents=True, exist_ok=True)

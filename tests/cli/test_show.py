@@ -73,7 +73,7 @@ def test_unknown_name_says_what_there_is(cli: Cli, tmp_path: Path) -> None:
 def test_missing_workspace_is_said_and_not_made(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("show", "a.png")
 
-    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from anomagent import analyze
 from anomagent.errors import ConfigurationError, Malformed, ModelError, Refused, UsageError
-from anomagent.graph.analyze import thread_id
+from anomagent.graph.identity import configuration_hash, thread_id
 from anomagent.state.context import AnalysisContext
 from anomagent.store import Workspace, find_analyses, list_analyses
 from tests.asking import IMAGE
@@ -210,11 +210,18 @@ class TestHistory:
 
 class TestThread:
     def test_is_the_image_and_the_configuration(self) -> None:
-        plain = thread_id(IMAGE, AnalysisContext())
-        assert plain == thread_id({**IMAGE, "path": "elsewhere"}, AnalysisContext())
-        assert plain != thread_id({**IMAGE, "sha256": "cd" * 32}, AnalysisContext())
+        assert thread_id(IMAGE, "c") == thread_id({**IMAGE, "path": "elsewhere"}, "c")
+        assert thread_id(IMAGE, "c") != thread_id({**IMAGE, "sha256": "cd" * 32}, "c")
+        assert thread_id(IMAGE, "c") != thread_id(IMAGE, "d")
+
+    def test_the_configuration_is_everything_that_decides_what_is_asked(self) -> None:
+        models = {"ObjectPerceiver": "fake:a"}
+        plain = configuration_hash(AnalysisContext(), models)
+        assert plain == configuration_hash(AnalysisContext(), dict(models))
+        assert plain != configuration_hash(AnalysisContext(), {"ObjectPerceiver": "fake:b"})
+        assert plain != configuration_hash(AnalysisContext(), models, "/another/workspace")
         for changed in ({"model": "openai:a"}, {"schedule": "lean"}, {"scans": 1}, {"temperature": 0.0}):
-            assert plain != thread_id(IMAGE, AnalysisContext.model_validate(changed))
+            assert plain != configuration_hash(AnalysisContext.model_validate(changed), models)
 
 
 async def test_the_store_names_the_models_of_the_roles_that_were_asked(place: Place) -> None:

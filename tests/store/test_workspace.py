@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anomagent.errors import StoreError
+from anomagent.errors import AnomagentError, ConfigurationError, StoreError
 from anomagent.store import Workspace
 from anomagent.store.migrations import STEPS
 from tests.store.helpers import finish, start
@@ -85,6 +85,7 @@ class Case:
     spoil: Callable[[Path], object]
     message: str
     create: bool = True
+    error: type[AnomagentError] = ConfigurationError
 
 
 def _newer(path: Path) -> None:
@@ -107,10 +108,15 @@ def _scribbled(path: Path) -> None:
 CASES = [
     Case("newer schema", _newer, "written by a newer anomagent (m999_future); upgrade"),
     Case("foreign database", _foreign, "was not made by anomagent"),
-    Case("no database", _scribbled, "damaged or no database"),
+    Case("no database", _scribbled, "damaged or no database", error=StoreError),
     Case("a file", lambda path: path.write_text("x"), "is a file, not a folder"),
     Case("missing", lambda path: None, "nothing there", create=False),
-    Case("database is a folder", lambda path: (path / "anomagent.db").mkdir(parents=True), "cannot be written"),
+    Case(
+        "database is a folder",
+        lambda path: (path / "anomagent.db").mkdir(parents=True),
+        "cannot be written",
+        error=StoreError,
+    ),
 ]
 
 
@@ -118,7 +124,7 @@ CASES = [
 def test_a_workspace_that_cannot_be_used_says_what_to_do(tmp_path: Path, case: Case) -> None:
     case.spoil(tmp_path / "w")
 
-    with pytest.raises(StoreError, match=re.escape(case.message)) as caught:
+    with pytest.raises(case.error, match=re.escape(case.message)) as caught:
         Workspace.open(tmp_path / "w", create=case.create)
 
     assert str(tmp_path / "w") in str(caught.value)

@@ -1,0 +1,22 @@
+"""What an analysis is known by: the image's content and everything that decides what is asked about it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from anomagent import __version__
+from anomagent.prompts import SYSTEM, TEMPLATES
+from anomagent.state.context import AnalysisContext
+from anomagent.state.findings import ImageRef
+
+
+def thread_id(image: ImageRef, configuration: str) -> str:
+    """The thread of an analysis: the image's content and the configuration's hash."""
+    return f"{image['sha256'][:24]}-{configuration}"
+
+
+def configuration_hash(context: AnalysisContext, models: Mapping[str, str], place: str = "") -> str:
+    """Names the context, the identities of the models by role, the prompts, and `place` where threads are shared."""
+    prompts = [SYSTEM, *(template.source for template in TEMPLATES)]
+    text = json.dumps([__version__, context.model_dump(), dict(models), prompts, place], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
