@@ -87,10 +87,12 @@ def stored_bytes(path: Path) -> int:
         return total
 
 
-async def measure(model: str, url: str | None, folder: Path, images: int) -> list[tuple[float, float, int]]:
+async def measure(
+    model: str, url: str | None, folder: Path, images: int, keep_history: bool = True
+) -> list[tuple[float, float, int]]:
     """Wall seconds, processor seconds and calls for each image; the first warms up and does not count."""
-    workspace = folder / model.partition(":")[0]
-    settings = Settings(model=model, base_url=url, workspace=workspace, concurrency=64, keep_history=True)
+    workspace = folder / f"{model.partition(':')[0]}-{keep_history}"
+    settings = Settings(model=model, base_url=url, workspace=workspace, concurrency=64, keep_history=keep_history)
     rows: list[tuple[float, float, int]] = []
     async with Analyzer.open(settings) as analyzer:
         for number in range(images + 1):
@@ -128,8 +130,11 @@ def main() -> None:
             script = write_script(Path(folder), options.latency, options.objects)
             for model, url in ((f"fake:{script}", None), ("openai:local", f"http://127.0.0.1:{port}/v1")):
                 rows = asyncio.run(measure(model, url, Path(folder), options.images))
-                database = Path(folder) / model.partition(":")[0] / "checkpoints.db"
-                report(model, rows, options.latency, stored_bytes(database) / (options.images + 1))
+                asyncio.run(measure(model, url, Path(folder), 1, keep_history=False))
+                name = model.partition(":")[0]
+                running = stored_bytes(Path(folder) / f"{name}-True" / "checkpoints.db") / (options.images + 1)
+                finished = stored_bytes(Path(folder) / f"{name}-False" / "checkpoints.db") / 2
+                report(model, rows, options.latency, running, finished)
     finally:
         server.terminate()
         server.join()
@@ -151,7 +156,7 @@ def write_script(folder: Path, latency: float, objects: int) -> Path:
     return path
 
 
-def report(model: str, rows: list[tuple[float, float, int]], latency: float, checkpoints: float) -> None:
+def report(model: str, rows: list[tuple[float, float, int]], latency: float, running: float, finished: float) -> None:
     """One line a figure."""
     ideal, walls = DEPTH * latency, [wall for wall, _, _ in rows]
     where = "over HTTP" if model.startswith("openai") else "in this process"
@@ -159,7 +164,9 @@ def report(model: str, rows: list[tuple[float, float, int]], latency: float, che
     print(f"  wall                {statistics.median(walls):.3f} s (min {min(walls):.3f}, max {max(walls):.3f})")
     print(f"  wall / ideal        {statistics.median(walls) / ideal:.2f}   (ideal {ideal:.3f} s)")
     print(f"  processor per call  {1e3 * statistics.median(cpu / calls for _, cpu, calls in rows):.2f} ms")
-    print(f"  checkpoints         {checkpoints / 1e3:.0f} KB an image while it runs, 0 once its result is stored")
+    print(
+        f"  checkpoints         {running / 1e3:.0f} KB an image while it runs, {finished / 1e3:.0f} KB once it is finished"
+    )
 
 
 def _wait_for(port: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeVar, cast
 
 from anomagent.errors import ModelError
 from anomagent.models.key import call_key
-from anomagent.models.prices import Price
+from anomagent.models.prices import FREE, Price
 from anomagent.models.types import Attempt, Client, Completion, Request, Turn, Usage
 from anomagent.prompts.base import Prompt, Reply
 from anomagent.state.context import AnalysisContext
@@ -110,9 +110,15 @@ class Call(Generic[R]):
             seconds=seconds,
         )
 
+    def broken(self, error: ModelError) -> Attempt:
+        """The ledger's row of a request that got no answer: for the record, with nothing to pay."""
+        return {**self.attempt(Completion(""), error, 0.0), "finish_reason": "error", "usd": 0.0}
+
     def usd(self, usage: Usage) -> float | None:
-        """What `usage` costs; None where no price is known."""
-        return self.price.usd(usage) if self.price else None
+        """What `usage` costs; None where no price is known, or where a server that costs money counted no tokens."""
+        if self.price is None or (usage == Usage() and self.price != FREE):
+            return None
+        return self.price.usd(usage)
 
     def ref(self, *, ledger_hit: bool = False) -> CallRef:
         """The reference for the state; a ledger hit cost this analysis nothing."""

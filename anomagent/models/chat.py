@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from anomagent.errors import BadRequest, ModelError, Unavailable, UsageError
@@ -39,7 +38,9 @@ class ChatClient:
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.identity = identity
-        self._make = lru_cache(maxsize=8)(make)
+        self._make = make
+        self._models: dict[int, BaseChatModel] = {}
+        self._making = asyncio.Lock()
         self._dialect = dialect or Dialect()
         self._secrets = secrets
         self._timeout = timeout
@@ -52,34 +53,42 @@ class ChatClient:
     async def complete(self, request: Request) -> Completion:
         """Send `request` within the timeout; a server's dislike of an option is learned and answered at once."""
         while True:
-            outcome = await self._attempt(request)
+            options = self._dialect.options(request)
+            outcome = await self._attempt(request, options)
             if isinstance(outcome, Completion):
                 return outcome
-            if not (isinstance(outcome, BadRequest) and self._dialect.learn(str(outcome))):
+            if not (isinstance(outcome, BadRequest) and self._dialect.learn(str(outcome), options)):
                 # Raised here, outside of any handler: a chained provider error could carry a key into a log.
                 raise outcome
 
     async def aclose(self) -> None:
         """Close the connections."""
-        self._make.cache_clear()
+        self._models.clear()
         if self._close:
             await self._close()
 
-    async def _attempt(self, request: Request) -> Completion | ModelError:
+    async def _attempt(self, request: Request, options: Mapping[str, Any]) -> Completion | ModelError:
         try:
             messages = await self._messages(request)
         except UsageError as error:
             return BadRequest(str(error))
         try:
             async with asyncio.timeout(self._timeout):
-                # Making a model imports its provider and reads certificates: not on the event loop.
-                model = await asyncio.to_thread(self._make, request.max_tokens)
-                message = await model.ainvoke(messages, **self._dialect.options(request))
+                model = await self._model(request.max_tokens)
+                message = await model.ainvoke(messages, **options)
         except TimeoutError:
             return Unavailable(f"{self.identity}: no answer within {self._timeout:g} s")
         except Exception as error:
             return as_model_error(error, self.identity, self._secrets)
         return completion_of(message)
+
+    async def _model(self, max_tokens: int) -> "BaseChatModel":
+        if max_tokens not in self._models:
+            async with self._making:
+                if max_tokens not in self._models:
+                    # Making a model imports its provider and reads certificates: not on the event loop.
+                    self._models[max_tokens] = await asyncio.to_thread(self._make, max_tokens)
+        return self._models[max_tokens]
 
     async def _messages(self, request: Request) -> "list[BaseMessage]":
         from langchain_core.messages import AIMessage, HumanMessage, SystemMessage

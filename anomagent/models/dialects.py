@@ -1,12 +1,17 @@
 """How providers differ: the form of an image, the options of a request, and what they teach us by refusing one."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from anomagent.models.types import Request
 from anomagent.prompts.base import Reply
 
 log = logging.getLogger(__name__)
+
+_FORMAT = "response_format"
+_ABOUT_FORMAT = (_FORMAT, "json_schema", "guided")
+_NOT_KNOWN = ("unsupported", "not supported", "unknown", "unrecognized", "unexpected", "extra", "not permitted")
 
 
 class Dialect:
@@ -24,8 +29,8 @@ class Dialect:
         """Keyword arguments of the model's call."""
         return {} if request.temperature is None else {"temperature": request.temperature}
 
-    def learn(self, complaint: str) -> bool:
-        """Adapt to a server that rejected a request; True if the next one will be different."""
+    def learn(self, complaint: str, options: Mapping[str, Any]) -> bool:
+        """Adapt to a server that rejected a request with these options; True if the next one will be different."""
         return False
 
 
@@ -36,30 +41,38 @@ class OpenAIDialect(Dialect):
     """
 
     def __init__(self, imitation: bool) -> None:
-        self._constrained = True
-        self._size_field = "max_tokens" if imitation else "max_completion_tokens"
+        sizes = ("max_tokens", "max_completion_tokens")
+        self._sizes = sizes if imitation else sizes[::-1]
+        self._rejected: set[str] = set()
 
     def options(self, request: Request) -> dict[str, Any]:
         """Size, schema and temperature, as this server is known to take them."""
-        body: dict[str, Any] = {self._size_field: request.max_tokens}
-        if self._constrained:
-            body["response_format"] = _response_format(request.prompt.reply)
+        body: dict[str, Any] = {self._size_field(): request.max_tokens}
+        if _FORMAT not in self._rejected:
+            body[_FORMAT] = _response_format(request.prompt.reply)
         return super().options(request) | {"extra_body": body}
 
-    def learn(self, complaint: str) -> bool:
-        """Leave out the schema, or name the size differently, where the server says that it does not know them."""
+    def learn(self, complaint: str, options: Mapping[str, Any]) -> bool:
+        """Leave out the schema, or name the size differently, where the server says that it does not know them.
+
+        Requests in flight together bring the same complaint: what counts is what the rejected one was sent with.
+        """
+        sent: Mapping[str, Any] = options["extra_body"]
         complaint = complaint.lower()
-        if self._constrained and any(word in complaint for word in ("response_format", "json_schema", "guided")):
-            self._constrained = False
-            log.warning("the server does not take a response schema; answers are validated here only")
+        if _FORMAT in sent and any(word in complaint for word in _ABOUT_FORMAT):
+            if _FORMAT not in self._rejected:
+                log.warning("the server does not take a response schema; answers are validated here only")
+            self._rejected.add(_FORMAT)
             return True
-        other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}[self._size_field]
-        if self._size_field in complaint and any(
-            word in complaint for word in ("unsupported", "not supported", "unknown", "unrecognized", "extra", other)
-        ):
-            self._size_field = other
-            return True
+        size, other = sorted(self._sizes, key=sent.__contains__, reverse=True)
+        if size in complaint and any(word in complaint for word in (*_NOT_KNOWN, other)):
+            self._rejected.add(size)
+            return other not in self._rejected
         return False
+
+    def _size_field(self) -> str:
+        """The name of the size that the server takes; the usual one where it takes neither."""
+        return next((name for name in self._sizes if name not in self._rejected), self._sizes[0])
 
 
 class TongyiDialect(Dialect):

@@ -65,8 +65,10 @@ class Dispatcher:
                 call.tally.attempts += 1
                 started = time.monotonic()
                 completion = await call.client.complete(request)
-                reservation.spent = call.usd(completion.usage) or 0.0
-                return completion, time.monotonic() - started
+                seconds = time.monotonic() - started
+                usd = call.usd(completion.usage)
+                reservation.spent = reservation.reserved if usd is None else usd
+                return completion, seconds
 
 
 def _wait(state: RetryCallState) -> float:

@@ -1,13 +1,15 @@
 """A scripted model: for tests, for trying the graph without a key, and for replaying a conversation."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from anomagent.errors import (
     BadRequest,
@@ -69,7 +71,7 @@ class Rule:
 
 @dataclass
 class FakeModel:
-    """Answers by the first rule that matches, else with the smallest valid reply. `requests` holds what it was asked."""
+    """Answers by the first rule that matches, else with the smallest valid reply; `requests` is what it was asked."""
 
     rules: list[Rule] = field(default_factory=list[Rule])
     identity: str = "fake"
@@ -134,10 +136,16 @@ class _SaidInFile(BaseModel):
     error: Literal["refused", "cut_off", "malformed", "rate_limited", "unavailable", "bad_request"] | None = None
     finish_reason: FinishReason = "stop"
 
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if (self.reply is None) == (self.text is None and self.error is None):
+            raise ValueError("needs one of text, reply and error (an error may have a text)")
+        return self
+
     def said(self) -> Said:
         if self.error:
             return _ERRORS[self.error](self.text or f"scripted: {self.error}")
-        text = self.text if self.text is not None else json.dumps(self.reply or {}, ensure_ascii=False)
+        text = self.text if self.text is not None else json.dumps(self.reply, ensure_ascii=False)
         return Completion(text, finish_reason=self.finish_reason)
 
 
@@ -149,7 +157,7 @@ class _RuleInFile(BaseModel):
     object: str | None = None
     slot: int | None = None
     delay: float = 0.0
-    says: list[_SaidInFile]
+    says: list[_SaidInFile] = Field(min_length=1)
 
     def rule(self) -> Rule:
         return Rule([said.said() for said in self.says], self.role, self.step, self.object, self.slot, self.delay)
@@ -161,14 +169,12 @@ class _ScriptFile(BaseModel):
     rules: list[_RuleInFile] = []
 
     def digest(self) -> str:
-        import hashlib
-
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 def _completion(said: Said, request: Request) -> Completion:
     if isinstance(said, ModelError):
-        raise said
+        raise copy(said)  # each call keeps its own cost in its own error
     if isinstance(said, Completion):
         return said
     text = said if isinstance(said, str) else TypeAdapter(Any).dump_json(said).decode()

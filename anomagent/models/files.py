@@ -13,7 +13,7 @@ _IGNORED = frozenset({".md", ".gitattributes", ".png", ".jpg", ".pt", ".log", ".
 def directory_hash(directory: Path) -> str:
     """Sixteen hex digits over the names and contents of the files that decide a model's answers.
 
-    Weights of many gigabytes are sampled (64 blocks of 1 MiB and the size): enough to tell checkpoints apart, and quick.
+    Weights of many gigabytes are sampled (64 blocks of 1 MiB and the size): enough to tell checkpoints apart.
     """
     digest = hashlib.sha256()
     for path in sorted(p for p in directory.iterdir() if p.is_file() and p.suffix not in _IGNORED):

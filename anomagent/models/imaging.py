@@ -6,35 +6,50 @@ import math
 from collections import OrderedDict
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile
 
 from anomagent.errors import UsageError
 
 SMALL = 512 * 512
 """Pixels up to which PNG is sent: small pictures have no detail to lose. Larger ones go as JPEG with full colour."""
+_LONGEST_JPEG = 65_500
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM")
+"""What is decoded. Other formats stay closed: some decoders run foreign programs."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes an EXIF orientation."""
 
 
 def load_rgb(path: str | Path, max_pixels: int) -> Image.Image:
     """The first frame of an image as upright RGB of at most `max_pixels`, its proportions kept.
 
-    Transparency is laid over white; grey of 16 bits is scaled to 8, not clipped. Raises `UsageError` if it is unreadable.
+    Transparency is laid over white; grey of more than 8 bits is scaled, not clipped. Raises `UsageError` if it is
+    unreadable.
     """
     try:
-        with Image.open(path) as image:
-            return _scaled_down(_rgb(ImageOps.exif_transpose(image)), max_pixels)
+        with open(path, "rb") as file, _decoder(file) as image:
+            return _scaled_down(_rgb(_upright(image)), max_pixels)
     except FileNotFoundError as error:
-        raise UsageError(f"{path}: there is no such image") from error
-    except UnidentifiedImageError as error:
-        raise UsageError(f"{path}: not an image that can be read") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{path}: damaged or not readable ({error})") from error
+        raise UsageError(f"{path}: there is no such image; check the path") from error
+    except Exception as error:  # whatever a decoder throws at hostile bytes, the image is not readable
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"{path}: not a readable image ({reason}); convert it or leave it out") from error
 
 
 def encode(image: Image.Image) -> tuple[str, bytes]:
     """MIME type and bytes of an RGB image; equal pixels give equal bytes."""
     buffer = BytesIO()
-    if image.width * image.height <= SMALL:
+    if image.width * image.height <= SMALL or max(image.size) > _LONGEST_JPEG:
         image.save(buffer, "PNG", compress_level=6)
         return "image/png", buffer.getvalue()
     image.save(buffer, "JPEG", quality=95, subsampling="4:4:4")
@@ -59,13 +74,38 @@ class DataUrls:
         try:
             return await asyncio.shield(self._entries[key])
         except UsageError:
-            self._entries.pop(key, None)
+            self._entries.pop(key, None)  # the file may be there next time
             raise
 
 
 def _data_url(path: str, max_pixels: int) -> str:
     mime, content = encode(load_rgb(path, max_pixels))
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+
+
+def _decoder(file: BinaryIO) -> ImageFile.ImageFile:
+    """The image with only its header read.
+
+    This is `Image.open` without its check for decompression bombs, which warns about images that are allowed here:
+    the workspace has refused what is too large, and the check can only be turned off for the whole process.
+    """
+    Image.init()
+    start = file.read(16)
+    file.seek(0)
+    for name in FORMATS:
+        factory, accepts = Image.OPEN.get(name, (None, None))
+        if factory and accepts and accepts(start) is True:
+            return factory(file, "")
+    raise ValueError("an unknown format")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # damaged EXIF data says nothing about the orientation
+        return image
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -81,14 +121,10 @@ def _rgb(image: Image.Image) -> Image.Image:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits or floating point, scaled to 0..255 by the smallest usual range that holds it."""
     values = image.convert("F")
-    _, brightest = values.getextrema()
-    if image.mode == "F" and brightest <= 1:  # pyright: ignore[reportOperatorIssue]
-        scale = 255.0
-    elif image.mode.startswith("I;16") or brightest > 255:  # pyright: ignore[reportOperatorIssue]
-        scale = 255 / 65535
-    else:
-        scale = 1.0
-    return values.point(lambda value: value * scale + 0.5).convert("L")
+    brightest = cast(tuple[float, float], values.getextrema())[1]
+    ranges = (65535,) if image.mode.startswith("I;16") else (255, 65535) if image.mode == "I" else (1, 255, 65535)
+    white = next((white for white in ranges if brightest <= white), brightest)
+    return values.point(lambda value: value * (255 / white) + 0.5).convert("L")
 
 
 def _scaled_down(image: Image.Image, max_pixels: int) -> Image.Image:
@@ -96,5 +132,8 @@ def _scaled_down(image: Image.Image, max_pixels: int) -> Image.Image:
     if pixels <= max_pixels:
         return image
     ratio = math.sqrt(max_pixels / pixels)
-    size = (max(1, math.floor(image.width * ratio)), max(1, math.floor(image.height * ratio)))
-    return image.resize(size, Image.Resampling.LANCZOS)
+    width, height = (max(1, math.floor(side * ratio)) for side in image.size)
+    # Of a thin line one side stays 1, so the other has to give more.
+    width = max(1, min(width, max_pixels // height))
+    height = min(height, max_pixels // width)
+    return image.resize((width, height), Image.Resampling.LANCZOS)

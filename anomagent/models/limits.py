@@ -17,9 +17,9 @@ class Limits:
     """Tries of one request, the first included, while the server is busy or away."""
     retry_seconds: float = 600.0
     """No further try starts later than this after the first."""
-    max_tokens: int = 2_000
+    max_tokens: int = 2_048
     """Room for an answer at first; doubled as long as answers are cut off."""
-    max_tokens_cap: int = 16_000
+    max_tokens_cap: int = 16_384
     """The largest room that is ever asked for."""
     budget_usd: float | None = None
     """Money that this process may spend. None: no bound."""

@@ -1,5 +1,6 @@
 """What tokens cost. The table is a data file; a user's own file of the same form goes first."""
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -25,6 +26,12 @@ class Price:
     output: float
     cached: float | None = None
     """None: cached tokens cost what any input token costs."""
+
+    def __post_init__(self) -> None:
+        """Raises `TypeError` for what is no price: a table is written by hand."""
+        for amount in (self.input, self.output, self.cached or 0):
+            if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"{amount!r} is no price")
 
     def usd(self, usage: Usage) -> float:
         """The price of `usage` in US dollars."""
@@ -76,8 +83,9 @@ def _find(table: Mapping[str, Price], model_id: str) -> Price | None:
 def _own_table(path: Path) -> dict[str, Price]:
     try:
         return _table(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the price table {path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigurationError(f"cannot read the price table {path}: {reason}; check the setting prices") from error
 
 
 def _table(text: str, origin: str) -> dict[str, Price]:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, cast
 
 from anomagent.errors import BadRequest, ModelError, RateLimited, Refused, Unavailable
 
-_KEYS = re.compile(r"\b(?:sk|gsk|xai|pplx|hf|AIza)[-_]?[A-Za-z0-9*_-]{8,}|(?i:\bbearer\s+)\S+")
+_KEYS = re.compile(r"\b(?:(?:sk|gsk|xai|pplx|hf)[-_]|AIza)[A-Za-z0-9*_-]{8,}|(?i:\bbearer\s+)\S+")
 _STATUS_IN_TEXT = re.compile(r"(?:status_code|status|error code|code)['\"]?\s*[:=]\s*(\d{3})\b", re.IGNORECASE)
 _UNREACHABLE = frozenset(
     {"APIConnectionError", "TransportError", "TimeoutException", "Timeout", "ConnectionError", "TimeoutError"}
@@ -20,7 +20,7 @@ _FILTERED = ("content_filter", "content_policy", "content management policy", "s
 
 def as_model_error(error: Exception, model: str, secrets: Iterable[str] = ()) -> ModelError:
     """The `ModelError` that says the same as `error` in one line, with what to do and without any key."""
-    text = scrub(_message(error), secrets)
+    text = _shortened(scrub(_message(error), secrets))
     status = _status(error)
     lowered = text.lower()
     if any(mark in lowered for mark in _FILTERED):
@@ -66,18 +66,18 @@ def _by_status(status: int | None, model: str, text: str) -> ModelError:
 
 def _message(error: Exception) -> str:
     """The provider's own words in one line; a JSON error body is reduced to its message."""
-    body = getattr(error, "body", None)
-    if isinstance(body, Mapping):
-        inner = body.get("error", body)
-        message = inner.get("message") if isinstance(inner, Mapping) else inner
-        code = inner.get("code") if isinstance(inner, Mapping) else None
-        if message:
-            return _one_line(f"{message} [{code}]" if code else str(message))
+    inner = _field(getattr(error, "body", None), "error") or getattr(error, "body", None)
+    message, code = (inner, None) if isinstance(inner, str) else (_field(inner, "message"), _field(inner, "code"))
+    if message:
+        return _one_line(f"{message} [{code}]" if code else str(message))
     return _one_line(str(error) or type(error).__name__)
 
 
-def _one_line(text: str, length: int = 400) -> str:
-    line = " ".join(text.split())
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _shortened(line: str, length: int = 400) -> str:
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
@@ -95,7 +95,7 @@ def _status(error: Exception) -> int | None:
     for link in _chain(error):
         response: Any = getattr(link, "response", None)
         for holder, name in ((link, "status_code"), (response, "status_code"), (link, "code"), (link, "status")):
-            number = _number(holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None))
+            number = _number(_field(holder, name))
             if number is not None:
                 return number
     found = _STATUS_IN_TEXT.search(str(error))
@@ -105,8 +105,15 @@ def _status(error: Exception) -> int | None:
 def _number(value: Any) -> int | None:
     value = getattr(value, "value", value)  # an HTTPStatus or a gRPC code
     if isinstance(value, tuple):
-        value = value[0] if value else None
+        value = next(iter(cast(tuple[Any, ...], value)), None)
     return value if isinstance(value, int) and 400 <= value < 600 else None
+
+
+def _field(holder: Any, name: str) -> Any:
+    """An entry of a mapping or an attribute of anything else; None where there is none."""
+    if isinstance(holder, Mapping):
+        return cast(Mapping[str, Any], holder).get(name)
+    return getattr(holder, name, None)
 
 
 def _retry_after(error: Exception) -> float | None:

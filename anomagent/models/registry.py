@@ -1,151 +1,186 @@
-"""From a model id (`provider:model`) to a client, with everything that cannot work said before any work."""
+"""From a model id to a client. Whatever cannot work is said here, before any work or money is spent."""
 
-import importlib.util
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Collection
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
-from PIL import Image
+from pydantic import SecretStr, ValidationError
 
 from anomagent.errors import ConfigurationError
 from anomagent.models.chat import ChatClient
-from anomagent.models.dialects import Dialect, OpenAIDialect, TongyiDialect
+from anomagent.models.dialects import OpenAIDialect, TongyiDialect
 from anomagent.models.fake import FakeModel
+from anomagent.models.provider_errors import scrub
+from anomagent.models.providers import CHAT
 from anomagent.models.types import Client
-from anomagent.state.context import AnalysisContext
 
-SceneCheck = Callable[[Image.Image], bool]
-"""Whether an image looks like one of the scenes that the embedded model was trained on."""
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
-KEYS = {
-    "openai": "OPENAI_API_KEY",
-    "anthropic": "ANTHROPIC_API_KEY",
-    "google_genai": "GOOGLE_API_KEY",
-    "mistralai": "MISTRAL_API_KEY",
-    "groq": "GROQ_API_KEY",
-    "xai": "XAI_API_KEY",
-    "deepseek": "DEEPSEEK_API_KEY",
-    "fireworks": "FIREWORKS_API_KEY",
-    "together": "TOGETHER_API_KEY",
-    "openrouter": "OPENROUTER_API_KEY",
-    "tongyi": "DASHSCOPE_API_KEY",
+    from anomagent.models.embedded import SceneCheck
+
+OWN = ("embedded", "qwen-vl:PATH_OR_HUB_ID", "fake:SCRIPT.json", "tongyi:NAME", "openai:NAME")
+KEYS = {"openai": "OPENAI_API_KEY", "tongyi": "DASHSCOPE_API_KEY"} | {
+    name: provider.keys[0] for name, provider in CHAT.items() if provider.keys
 }
-"""The environment variable that holds the key of a provider. A provider that is not listed says itself what it misses."""
-
-_OWN = (
-    "embedded",
-    "qwen-vl:PATH_OR_HUB_ID",
-    "fake:SCRIPT.json",
-    "tongyi:NAME",
-    "openai:NAME (with --base-url: any server)",
-)
+"""The environment variable that holds the key of a provider."""
+_SHORTEST_SECRET = 8
+"""Shorter keys are placeholders of local servers; taking them out of messages would garble words."""
 
 
-@dataclass(frozen=True)
-class Registry:
-    """The `Resolve` of a seam: makes clients, and raises `ConfigurationError` for a model that cannot be used here."""
+def resolve(
+    model_id: str,
+    *,
+    base_url: str | None = None,
+    adapter: str | None = None,
+    scene_check: "SceneCheck | None" = None,
+    timeout: float = 180.0,
+) -> Client:
+    """The client of `model_id`: `embedded`, `qwen-vl:PATH_OR_HUB_ID`, `tongyi:NAME`, `fake:SCRIPT`, or `provider:NAME`.
 
-    scene_check: SceneCheck
-    """Guards the embedded model, which knows rendered scenes and nothing else."""
-    timeout: float = 180.0
-    """Seconds to wait for one answer."""
+    `base_url` is the OpenAI-compatible server behind `openai:` ids, `adapter` a LoRA directory for models in process,
+    `timeout` the seconds that a server may take for one answer. Imports what the model needs, so it can take seconds;
+    call it in a thread. Raises `ConfigurationError` that says what to do.
+    """
+    provider, _, name = model_id.partition(":")
+    match provider:
+        case "embedded" if not name:
+            return _embedded(scene_check, adapter)
+        case "qwen-vl" if name:
+            return _in_process(name, adapter)
+        case "fake" if name:
+            return FakeModel.from_file(name)
+        case "openai" if name:
+            return _openai(name, base_url, timeout)
+        case "tongyi" if name:
+            return _tongyi(name, timeout)
+        case _ if provider and name:
+            return _through_langchain(provider, name, base_url, timeout)
+        case _:
+            raise ConfigurationError(f"{model_id!r} names no model; give provider:model, such as {', '.join(OWN)}")
 
-    def __call__(self, model_id: str, context: AnalysisContext) -> Client:
-        """The client for `model_id`, its server and its adapter."""
-        provider, _, name = model_id.partition(":")
-        match provider:
-            case "embedded" if not name:
-                return self._embedded()
-            case "qwen-vl" if name:
-                return self._in_process(name, context.adapter)
-            case "fake" if name:
-                return FakeModel.from_file(name)
-            case "tongyi" if name:
-                return self._tongyi(name)
-            case "openai" if name:
-                return self._openai(name, context.base_url)
-            case _ if name:
-                return self._through_langchain(provider, name)
-            case _:
-                raise ConfigurationError(f"{model_id!r} names no model; give provider:model, such as {', '.join(_OWN)}")
 
-    def _embedded(self) -> Client:
-        need_extra("embedded", "local", "torch", "transformers")
-        from anomagent.models.embedded import EmbeddedClient
+def _embedded(scene_check: "SceneCheck | None", adapter: str | None) -> Client:
+    _need("embedded", "'anomagent[local]'", "torch", "transformers")
+    from anomagent.models.embedded import EmbeddedClient
 
-        return EmbeddedClient(self.scene_check)
+    return EmbeddedClient(scene_check, adapter=adapter)
 
-    def _in_process(self, name: str, adapter: str | None) -> Client:
-        need_extra("qwen-vl", "local", "torch", "transformers")
-        from anomagent.models.qwen_vl import QwenVLClient
 
-        return QwenVLClient(name, adapter)
+def _in_process(name: str, adapter: str | None) -> Client:
+    _need(f"qwen-vl:{name}", "'anomagent[local]'", "torch", "transformers", "huggingface_hub")
+    from anomagent.models.qwen_engine import QwenSource
+    from anomagent.models.qwen_vl import QwenVLClient
 
-    def _openai(self, name: str, base_url: str | None) -> Client:
-        from langchain_openai import ChatOpenAI
+    return QwenVLClient(QwenSource(name, adapter=adapter))
 
-        # Servers of one's own ask for no key, but the client wants one.
-        key = _key("openai", f"openai:{name}") if base_url is None else os.environ.get(KEYS["openai"]) or "none"
-        identity = f"openai:{name}@{base_url}" if base_url else f"openai:{name}"
 
-        def make(max_tokens: int) -> Any:
-            return ChatOpenAI(model=name, base_url=base_url, api_key=key, max_retries=0, timeout=self.timeout)  # pyright: ignore[reportArgumentType]
+def _openai(name: str, base_url: str | None, timeout: float) -> Client:
+    """OpenAI itself, or any server that speaks its API. A server of one's own needs no key."""
+    url = _server(base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE"))
+    imitation = url is not None and urlsplit(url).hostname != "api.openai.com"
+    key = os.environ.get(KEYS["openai"], "")
+    if not key and not imitation:
+        hint = "; for a server of your own give --base-url"
+        raise ConfigurationError(_no_key(f"openai:{name}", KEYS["openai"]) + hint)
+    from openai import DefaultAsyncHttpxClient
 
-        dialect = OpenAIDialect(imitation=base_url is not None)
-        return ChatClient(identity, make, dialect=dialect, secrets=[key] if len(key) > 8 else [], timeout=self.timeout)
+    from anomagent.models.openai_chat import PlainChatOpenAI
 
-    def _tongyi(self, name: str) -> Client:
-        need_extra("tongyi", "tongyi", "langchain_community", "dashscope")
-        from langchain_community.chat_models import ChatTongyi
+    # Not LangChain's connections: those are shared by all event loops of the process, and break in the second one.
+    connections = DefaultAsyncHttpxClient(timeout=timeout)
+    model = PlainChatOpenAI(
+        model=name,
+        base_url=url,
+        api_key=SecretStr(key or "none"),
+        max_retries=0,
+        timeout=timeout,
+        http_async_client=connections,
+        use_responses_api=False,
+        disable_streaming=True,
+    )
+    return ChatClient(
+        f"openai:{name}@{_public(url)}" if imitation and url else f"openai:{name}",
+        lambda max_tokens: model,
+        dialect=OpenAIDialect(imitation),
+        secrets=_secrets(key, urlsplit(url).password if url else None),
+        timeout=timeout,
+        close=connections.aclose,
+    )
 
-        key = _key("tongyi", f"tongyi:{name}")
 
-        def make(max_tokens: int) -> Any:
-            return ChatTongyi(model=name, api_key=key, max_retries=1)  # pyright: ignore[reportCallIssue, reportArgumentType]
+def _tongyi(name: str, timeout: float) -> Client:
+    """DashScope's native API, through langchain-community."""
+    _need(f"tongyi:{name}", "'anomagent[tongyi]'", "langchain_community", "dashscope")
+    key = _key(f"tongyi:{name}", KEYS["tongyi"])
+    from langchain_community.chat_models.tongyi import ChatTongyi
 
-        return ChatClient(f"tongyi:{name}", make, dialect=TongyiDialect(), secrets=[key], timeout=self.timeout)
+    model = ChatTongyi(model=name, api_key=SecretStr(key), max_retries=1)  # pyright: ignore[reportCallIssue]
+    return ChatClient(
+        f"tongyi:{name}", lambda max_tokens: model, dialect=TongyiDialect(), secrets=_secrets(key), timeout=timeout
+    )
 
-    def _through_langchain(self, provider: str, name: str) -> Client:
+
+def _through_langchain(provider: str, name: str, base_url: str | None, timeout: float) -> Client:
+    """Everything else that LangChain's `init_chat_model` knows and that can look at images."""
+    model_id, known = f"{provider}:{name}", CHAT.get(provider)
+    if known is None:
+        providers = ", ".join((*OWN, *(f"{other}:NAME" for other in CHAT)))
+        hint = f"; for a model of the server at --base-url write openai:{model_id}" if base_url else ""
+        raise ConfigurationError(f"{model_id}: unknown provider {provider!r}; known: {providers}{hint}")
+    _need(model_id, known.install, known.module)
+    secrets = _secrets(_key(model_id, *known.keys)) if known.keys else ()
+    options: dict[str, Any] = {"max_retries": 0, "timeout": timeout} if known.tunable else {}
+
+    def make(max_tokens: int) -> "BaseChatModel":
         from langchain.chat_models import init_chat_model
 
-        model_id = f"{provider}:{name}"
-        secrets = [_key(provider, model_id)] if provider in KEYS else []
+        return cast(Any, init_chat_model)(name, model_provider=provider, **options, **{known.size: max_tokens})
 
-        def make(max_tokens: int) -> Any:
-            return init_chat_model(
-                name, model_provider=provider, max_tokens=max_tokens, max_retries=0, timeout=self.timeout
-            )
-
-        try:
-            make(16)
-        except ImportError as error:
-            package = getattr(error, "name", None) or provider
-            raise ConfigurationError(
-                f"{model_id}: needs a package: pip install langchain-{provider} ({package})"
-            ) from None
-        except ValueError as error:
-            if "nsupported provider" in str(error):
-                known = ", ".join((*_OWN, "anthropic:NAME", "google_genai:NAME", "ollama:NAME"))
-                raise ConfigurationError(f"{model_id}: unknown provider {provider!r}; known: {known}") from None
-            raise ConfigurationError(f"{model_id}: {str(error).splitlines()[0]}") from None
-        return ChatClient(model_id, make, dialect=Dialect(), secrets=secrets, timeout=self.timeout)
+    try:
+        make(16)
+    except Exception as error:  # whatever a provider's package throws, it says that the model cannot be used
+        reason = str(error.errors()[0]["msg"] if isinstance(error, ValidationError) else error)
+        raise ConfigurationError(f"{model_id}: cannot be used: {scrub(' '.join(reason.split()), secrets)}") from None
+    return ChatClient(model_id, make, secrets=secrets, timeout=timeout)
 
 
-def need_extra(provider: str, extra: str, *packages: str) -> None:
-    """Raise `ConfigurationError` that names the extra, unless all `packages` are installed."""
-    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+def _need(model_id: str, install: str, *modules: str) -> None:
+    """Raise `ConfigurationError` that names what to install, unless all modules are there."""
+    missing = [module for module in modules if find_spec(module) is None]
     if missing:
         names = ", ".join(missing)
-        raise ConfigurationError(
-            f"{provider} needs {names}: pip install 'anomagent[{extra}]', or choose another --model"
-        )
+        raise ConfigurationError(f"{model_id} needs {names}: pip install {install}, or choose another --model")
 
 
-def _key(provider: str, model_id: str) -> str:
+def _key(model_id: str, *variables: str) -> str:
     """The key of a provider, from the environment alone."""
-    variable = KEYS[provider]
-    if key := os.environ.get(variable):
-        return key
-    hint = "; for a server of your own give --base-url" if provider == "openai" else ""
-    raise ConfigurationError(f"{model_id}: no API key; set {variable} in the environment or in .env{hint}")
+    for variable in variables:
+        if key := os.environ.get(variable):
+            return key
+    raise ConfigurationError(_no_key(model_id, *variables))
+
+
+def _no_key(model_id: str, *variables: str) -> str:
+    return f"{model_id}: no API key; set {' or '.join(variables)} in the environment or in .env"
+
+
+def _secrets(*values: str | None) -> Collection[str]:
+    """Those of the values that must not appear in any message."""
+    return tuple(value for value in values if value and len(value) > _SHORTEST_SECRET)
+
+
+def _server(url: str | None) -> str | None:
+    if url and not re.match(r"https?://[^/]", url):
+        raise ConfigurationError(f"base_url {url!r} is no URL of a server; give --base-url as http://HOST:PORT/v1")
+    return url
+
+
+def _public(url: str) -> str:
+    """The address without user, password and query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))

@@ -87,7 +87,9 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _explain(error: ValidationError) -> str:
-    problems = [f"{'.'.join(map(str, e['loc'])) or 'the object'}: {e['msg']}" for e in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    # A name in a path may be the model's own: any text of any length.
+    problems = [f"{_excerpt('.'.join(map(str, e['loc'])), 80) or 'the object'}: {e['msg']}" for e in found]
     more = f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
     return "; ".join(problems[:8]) + more
 

@@ -6,26 +6,29 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 
-def smallest(schema: Schema, definitions: Schema | None = None) -> Any:
+def smallest(schema: Schema) -> Any:
     """Empty lists and texts, the least number, the first choice: a value that `schema` accepts."""
-    definitions = definitions if definitions is not None else schema.get("$defs", {})
+    return _smallest(schema, schema.get("$defs", {}))
+
+
+def _smallest(schema: Schema, definitions: Mapping[str, Schema]) -> Any:
     if reference := schema.get("$ref"):
-        return smallest(definitions[reference.rpartition("/")[2]], definitions)
+        return _smallest(definitions[reference.rpartition("/")[2]], definitions)
     for name in ("const", "enum"):
         if name in schema:
             return schema[name] if name == "const" else schema[name][0]
     for name in ("anyOf", "oneOf", "allOf"):
         if name in schema:
-            return smallest(schema[name][0], definitions)
+            return _smallest(schema[name][0], definitions)
     return _of_type(schema, definitions)
 
 
-def _of_type(schema: Schema, definitions: Schema) -> Any:
+def _of_type(schema: Schema, definitions: Mapping[str, Schema]) -> Any:
     match schema.get("type"):
         case "object":
-            return {name: smallest(part, definitions) for name, part in schema.get("properties", {}).items()}
+            return {name: _smallest(part, definitions) for name, part in schema.get("properties", {}).items()}
         case "array":
-            return [smallest(schema.get("items", {}), definitions)] * int(schema.get("minItems", 0))
+            return [_smallest(schema.get("items", {}), definitions)] * int(schema.get("minItems", 0))
         case "string":
             return "-" * int(schema.get("minLength", 0))
         case "integer" | "number":

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from anomagent.errors import CutOff, Malformed, ModelError
+from anomagent.errors import CutOff, Malformed, ModelError, OutOfBudget
 from anomagent.models.budget import Budget
 from anomagent.models.call import Call
 from anomagent.models.dispatch import Dispatcher, Sleep
 from anomagent.models.limits import Limits
 from anomagent.models.prices import Prices
 from anomagent.models.replies import judge, parse, repair
-from anomagent.models.types import Answer, Client, Completion, Ledger, Turn, Usage
+from anomagent.models.types import Answer, Client, Completion, Ledger, Request, Turn, Usage
 from anomagent.prompts.base import Prompt, Reply
 from anomagent.state.context import AnalysisContext, Role
 from anomagent.state.findings import ImageRef
@@ -87,7 +87,7 @@ class Seam:
         """
         model_id = context.model_for(prompt.role)
         client = await self._client(model_id, context)
-        price = self._prices.of(model_id, context.base_url)
+        price = self._prices.of(model_id, context.base_url if model_id.startswith("openai:") else None)
         call = Call[R].of(client, price, context, image, prompt, reply, object, slot)
         while flight := self._flights.get(call.key):
             outcome = await asyncio.shield(flight)
@@ -95,10 +95,12 @@ class Seam:
                 return self._share(call, outcome)
         return await self._lead(call)
 
-    async def prepare(self, context: AnalysisContext, roles: tuple[Role, ...]) -> None:
-        """Make the clients of `roles` now, so that a model that cannot be used is an error before any work."""
-        for role in roles:
-            await self._client(context.model_for(role), context)
+    async def prepare(self, context: AnalysisContext, roles: tuple[Role, ...]) -> dict[str, str]:
+        """Make the clients of `roles` now, so that a model that cannot be used is an error before any work.
+
+        Returns the clients' identities by role.
+        """
+        return {role: (await self._client(context.model_for(role), context)).identity for role in roles}
 
     async def aclose(self) -> None:
         """Close every client."""
@@ -167,9 +169,7 @@ class Seam:
         while True:
             self._tell(call, "sent", f"max_tokens={room}")
             request = call.request(room, turns)
-            completion, seconds = await self._dispatcher.send(
-                call, request, lambda error, pause: self._tell(call, "retry", f"{error.code}, again in {pause:.1f} s")
-            )
+            completion, seconds = await self._send(call, request)
             verdict = judge(completion, call.reply)
             failure = verdict if isinstance(verdict, ModelError) else None
             call.tally.add(completion.usage, call.usd(completion.usage))
@@ -178,6 +178,18 @@ class Seam:
                 self._tell(call, "answered")
                 return Answer(verdict, completion.text, call.ref())
             room, turns = self._again(call, verdict, completion, room, turns)
+
+    async def _send(self, call: Call[R], request: Request) -> tuple[Completion, float]:
+        """One request with its retries; what ends without an answer is kept for the record as well."""
+        try:
+            return await self._dispatcher.send(
+                call, request, lambda error, pause: self._tell(call, "retry", f"{error.code}, again in {pause:.1f} s")
+            )
+        except OutOfBudget:
+            raise
+        except ModelError as error:
+            await _surely(self._ledger.record(call.broken(error)))
+            raise
 
     def _again(
         self, call: Call[R], failure: ModelError, completion: Completion, room: int, turns: tuple[Turn, ...]
