@@ -77,8 +77,9 @@ def parse_anomalies(text: str) -> AnomalyList:
 def parse_severity(value: str | int | float) -> int:
     """The severity in `value`: 0 = completely implausible, 100 = fully realistic.
 
-    "25/100 (noticeable)", "20", "15 / 100", "30%". Raises `ValueError` with the reason where there is no number, more
-    than one to choose from, another scale, or a number outside of 0 to 100: nothing is guessed or clamped.
+    "25/100 (noticeable)", "20", "15 / 100", "30%". The first number counts, "of 100" before a percentage before a bare
+    one; words behind it may hold others. Raises `ValueError` with the reason where there is none, or a range, another
+    scale, or a number outside of 0 to 100: nothing is clamped.
     """
     text = str(value)[:_LONGEST_SEVERITY]
     match = _OUT_OF.search(text) or _PERCENT.search(text) or _PLAIN.search(text)
