@@ -44,7 +44,6 @@ class AnalysisOptions(BaseModel):
     )
     temperature: float | None = Field(None, ge=0, le=2, description="unset: the provider's own default")
 
-
     @field_validator("base_url")
     @classmethod
     def _without_credentials(cls, url: str | None) -> str | None:

@@ -164,9 +164,7 @@ def report(model: str, rows: list[tuple[float, float, int]], latency: float, run
     print(f"  wall                {statistics.median(walls):.3f} s (min {min(walls):.3f}, max {max(walls):.3f})")
     print(f"  wall / ideal        {statistics.median(walls) / ideal:.2f}   (ideal {ideal:.3f} s)")
     print(f"  processor per call  {1e3 * statistics.median(cpu / calls for _, cpu, calls in rows):.2f} ms")
-    print(
-        f"  checkpoints         {running / 1e3:.0f} KB an image while it runs, {finished / 1e3:.0f} KB once it is finished"
-    )
+    print(f"  checkpoints         {running / 1e3:.0f} KB an image while it runs, {finished / 1e3:.0f} KB once finished")
 
 
 def _wait_for(port: int) -> None:

@@ -36,7 +36,8 @@ async def consolidate_object(state: ObjectState, runtime: Context, *, ask: Ask) 
 
 async def pool_candidates(task: PoolTask, runtime: Context, *, ask: Ask) -> Update:
     """Step 2: one consolidation pass over all reports and scans."""
-    prompt = prompts.render_pool(task["reports"], [scan["findings"] for scan in task["scans"]])
+    scans = [scan["findings"] for scan in task["scans"]]
+    prompt = prompts.render_pool(task["reports"], scans, consolidated=runtime.context.schedule == "paper")
     answer = await ask(runtime.context, task["image"], prompt, prompts.Candidates, slot=task["slot"])
     pooled: PooledPass = {
         "slot": task["slot"],

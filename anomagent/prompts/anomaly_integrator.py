@@ -104,19 +104,22 @@ def render_consolidate(object: DetectedObject, attributes: Sequence[Finding], re
     return CONSOLIDATE.render(object=object, attributes=attributes, relations=relations)
 
 
-def render_pool(reports: Sequence[ObjectReport], scans: Sequence[Sequence[ScanFinding]]) -> Prompt:
-    """Step 2, per image."""
-    pooled = [{"object": report["object"], "entries": _entries(report)} for report in reports]
+def render_pool(
+    reports: Sequence[ObjectReport], scans: Sequence[Sequence[ScanFinding]], *, consolidated: bool
+) -> Prompt:
+    """Step 2, per image: from the `consolidated` reports, or from the bare findings where no step 1 ran (`lean`)."""
+    entries = _consolidated if consolidated else _found
+    pooled = [{"object": report["object"], "entries": entries(report)} for report in reports]
     return POOL.render(reports=pooled, scans=scans)
 
 
-def _entries(report: ObjectReport) -> list[dict[str, str]]:
-    """The consolidated report, or the bare findings where no step 1 ran (`lean`)."""
-    if report["report"]:
-        return [
-            _entry(item["source"], item["phenomenon"], item["details"], item["explanation"])
-            for item in report["report"]
-        ]
+def _consolidated(report: ObjectReport) -> list[dict[str, str]]:
+    return [
+        _entry(item["source"], item["phenomenon"], item["details"], item["explanation"]) for item in report["report"]
+    ]
+
+
+def _found(report: ObjectReport) -> list[dict[str, str]]:
     described = [("description", finding) for finding in report["attributes"]]
     related = [("relations", finding) for finding in report["relations"]]
     return [

@@ -27,8 +27,8 @@ AT_ONCE: Final = 4
 Found = tuple[str, str]
 """An object's name and an anomaly kind's id."""
 
-_ID_BY_TITLE: Final = {kind.title: kind.id for kind in ANOMALIES}
-_ID_BY_PHRASE: Final = {kind.phrase: kind.id for kind in ANOMALIES}
+_ID_BY_TITLE: Final[dict[str, str]] = {kind.title: kind.id for kind in ANOMALIES}
+_ID_BY_PHRASE: Final[dict[str, str]] = {kind.phrase: kind.id for kind in ANOMALIES}
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ async def _analyze(
 
 
 def _titled(anomalies: Iterable[dict[str, Any]]) -> set[Found]:
-    """What the final list says; an unknown title stays as it is, and is never right."""
-    return {(_first(found["objects"]), _ID_BY_TITLE.get(found["name"], found["name"])) for found in anomalies}
+    """What the final list says; an unknown title is never right."""
+    return {(_first(found["objects"]), _ID_BY_TITLE.get(str(found["name"]), "unknown")) for found in anomalies}
 
 
 def _scanned(analysis: StoredAnalysis) -> set[Found]:

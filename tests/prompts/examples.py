@@ -128,9 +128,19 @@ CASES = (
     *(Case(scene_scanner.render_scan(slot), f"scan{slot}") for slot in range(3)),
     Case(anomaly_integrator.render_consolidate(CUP, [BENT], [FLOATS]), "full"),
     Case(anomaly_integrator.render_consolidate(CUP, [], []), "empty"),
-    Case(anomaly_integrator.render_pool([report_of(CUP, True), silent_report_of(CHAIR)], [[SCANNED], []]), "full"),
-    Case(anomaly_integrator.render_pool([report_of(CUP, False), silent_report_of(CHAIR)], [[SCANNED]]), "lean"),
-    Case(anomaly_integrator.render_pool([], []), "empty"),
+    Case(
+        anomaly_integrator.render_pool(
+            [report_of(CUP, True), silent_report_of(CHAIR)], [[SCANNED], []], consolidated=True
+        ),
+        "full",
+    ),
+    Case(
+        anomaly_integrator.render_pool(
+            [report_of(CUP, False), silent_report_of(CHAIR)], [[SCANNED]], consolidated=False
+        ),
+        "lean",
+    ),
+    Case(anomaly_integrator.render_pool([], [], consolidated=True), "empty"),
     Case(anomaly_formatter.render_format([CUP, CHAIR], CANDIDATES), "full"),
     Case(anomaly_formatter.render_format([], []), "empty"),
     Case(direct_detector.render_detect()),
