@@ -1,0 +1,1 @@
+"""Trains the embedded model from scratch on rendered scenes (`python -m anomagent.scenes.training`)."""
