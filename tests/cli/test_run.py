@@ -217,10 +217,15 @@ def test_interrupted_run_keeps_its_answers_and_resumes(cli: Cli, tmp_path: Path)
     arguments = ["run", "a.png", "--json", "--model", _script(tmp_path), "--role", "SceneScanner=fake:stuck.json"]
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", "anomagent", *arguments]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True) as running:
-        _wait_for_answers(tmp_path / "anomagent-workspace", "ObjectPerceiver", 4)
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=pipe, stderr=pipe, text=True, preexec_fn=_listen_to_interrupts
+    ) as running:
+        try:
+            _wait_for_answers(tmp_path / "anomagent-workspace", "ObjectPerceiver", 4)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert (running.returncode, out) == (130, "")
     assert err == "anomagent: interrupted; finished calls are kept, run the same command again to resume\n"
 
@@ -228,6 +233,11 @@ def test_interrupted_run_keeps_its_answers_and_resumes(cli: Cli, tmp_path: Path)
     outcome = cli(*arguments)
     assert (outcome.code, json.loads(outcome.out)["status"]) == (0, "ok")
     assert _answers(tmp_path / "anomagent-workspace", "ObjectPerceiver") == 4
+
+
+def _listen_to_interrupts() -> None:
+    """A job that a script started in the background ignores interrupts, and so would what the tests start there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _answers(workspace: Path, role: str) -> int:
