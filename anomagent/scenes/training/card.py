@@ -42,8 +42,8 @@ weights, tokenizer and prompts fit each other and nothing else.
 
 False alarms on {false_alarms} of {clean_scenes} clean scenes. {failures} of {calls} calls failed.
 
-The last two rows are controls: every call sees the next scene's image, or a grey one. A model that looks at its image
-fails both.
+The last two rows are controls: what was found in each scene held against what is planted in the next one, and what the
+model says of a grey image held against all. A model that looks at its image fails both.
 
 | anomaly | present | precision | recall | F1 |
 |---|---|---|---|---|

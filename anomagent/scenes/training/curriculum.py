@@ -16,16 +16,16 @@ _PER_IMAGE: Final = (
     (image_lessons.format_anomalies, 0.45),
     (image_lessons.detect_anomalies, 0.35),
     (image_lessons.list_objects, 0.8),
-    (image_lessons.merge_objects, 0.1),
+    (image_lessons.merge_objects, 0.15),
 )
 _PER_OBJECT: Final[tuple[tuple[Callable[[Case, Listed], Lesson], Agent, float], ...]] = (
     (object_lessons.analyze_attributes, "attribute", 1.5),
     (object_lessons.reason_relations, "relation", 1.3),
-    (object_lessons.examine_attributes, "attribute", 0.15),
-    (object_lessons.list_attributes, "attribute", 0.2),
-    (object_lessons.judge_relations, "relation", 0.15),
-    (object_lessons.verify_relations, "relation", 0.2),
-    (object_lessons.consolidate_object, "attribute", 0.2),
+    (object_lessons.examine_attributes, "attribute", 0.25),
+    (object_lessons.list_attributes, "attribute", 0.35),
+    (object_lessons.judge_relations, "relation", 0.25),
+    (object_lessons.verify_relations, "relation", 0.35),
+    (object_lessons.consolidate_object, "attribute", 0.3),
 )
 """The lesson, whose anomalies are preferred, and how many objects of an image get it on average."""
 
