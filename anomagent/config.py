@@ -1,6 +1,8 @@
 """Every setting in one typed place: flags, then ANOMAGENT_* variables, then anomagent.toml, then the defaults below."""
 
+import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -100,6 +102,7 @@ def load_settings(**flags: Any) -> Settings:
     """
     try:
         load_dotenv(find_dotenv(usecwd=True))
+        _refuse_unknown_variables()
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
@@ -117,3 +120,14 @@ def load_settings(**flags: Any) -> Settings:
         raise ConfigurationError(f"{CONFIG_FILE} or .env cannot be read: {error}") from None
     except SettingsError as error:
         raise ConfigurationError(f"a setting cannot be read: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would silently leave a setting at its default, and that can cost money."""
+    prefix, known = "ANOMAGENT_", {name.upper() for name in Settings.model_fields}
+    given = (name.removeprefix(prefix) for name in sorted(os.environ) if name.startswith(prefix))
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else "see docs/settings.md"
+            raise ConfigurationError(f"unknown variable {prefix}{name} in the environment or .env; {hint}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from anomagent.cli.options import BaseUrlOption, ModelOption, RolesOption, settings_of
+from anomagent.cli.options import BaseUrlOption, ModelOption, RolesOption, WorkspaceOption, settings_of
 from anomagent.cli.run import SOMETHING_FAILED
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def bench(
     base_url: BaseUrlOption = None,
     roles: RolesOption = None,
     schedule: Annotated[Literal["paper", "lean", "direct"], typer.Option(help="As in `anomagent run`.")] = "lean",
+    workspace: WorkspaceOption = None,
     count: Annotated[int, typer.Option(min=2, help="How many held-out scenes.")] = 300,
     seed: Annotated[int | None, typer.Option(help="Seed of the first scene.", show_default="2000000")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all figures as one JSON object.")] = False,
@@ -69,7 +70,7 @@ def bench(
     from anomagent.scenes.bench import HELD_OUT_SEED
     from anomagent.scenes.bench import bench as measure
 
-    settings = settings_of(roles, model=model, base_url=base_url, schedule=schedule)
+    settings = settings_of(roles, model=model, base_url=base_url, schedule=schedule, workspace=workspace)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("analysing", total=count)
         first = HELD_OUT_SEED if seed is None else seed

@@ -1,6 +1,7 @@
 """Where the graph's checkpoints go: SQLite in the workspace, or Postgres by URL for several processes."""
 
 import importlib.util
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from anomagent.errors import ConfigurationError
-from anomagent.store.database import connect, store_errors
+from anomagent.store.database import BUSY_SECONDS, connect, store_errors
 
 
 @asynccontextmanager
@@ -25,6 +26,7 @@ async def open_checkpointer(path: Path, url: str | None) -> AsyncGenerator[BaseC
             await saver.setup()
             # A lost checkpoint costs no call (the ledger has them), so a crash of the machine may take the last ones.
             await saver.conn.execute("PRAGMA synchronous=NORMAL")
+            await saver.conn.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
             yield saver
         return
     if importlib.util.find_spec("psycopg_pool") is None:
@@ -36,9 +38,21 @@ async def open_checkpointer(path: Path, url: str | None) -> AsyncGenerator[BaseC
 @asynccontextmanager
 async def _postgres(url: str) -> AsyncGenerator[BaseCheckpointSaver[str]]:
     from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
     from psycopg.rows import dict_row
     from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+    try:
+        conninfo_to_dict(url)
+    except ProgrammingError:
+        url = ""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ConfigurationError(
+            "`checkpoints` is no URL of a Postgres; give postgresql://USER:PASSWORD@HOST:PORT/NAME"
+        )
+    # The pool's own complaints repeat parts of the URL, and with them the password.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     kwargs = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     pool = AsyncConnectionPool(url, kwargs=kwargs, open=False, max_size=8)
     try:

@@ -1,5 +1,6 @@
 """A loaded Qwen-VL model: batches of requests in, completions out. Runs in the client's worker thread."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ _SMALL = 500_000_000
 
 _TINY = 50_000_000
 """Parameters up to which a second thread costs more than it helps, and most of all on a busy machine."""
+
+_LOADING = threading.Lock()
 
 Outcome = Completion | ModelError
 
@@ -53,7 +56,9 @@ class QwenEngine:
     def load(cls, source: QwenSource) -> "QwenEngine":
         """Load everything. Raises `ConfigurationError` in one line where that is impossible."""
         try:
-            return cls(_load_model(source), _load_inputs(source), source.longest_answer)
+            # transformers imports and builds models through global state: one load at a time in a process.
+            with _LOADING:
+                return cls(_load_model(source), _load_inputs(source), source.longest_answer)
         except ImportError as error:
             raise ConfigurationError(
                 f"models in process need more packages: pip install 'anomagent[local]' ({error})"

@@ -2,8 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -58,16 +57,17 @@ class Tally:
 async def bench(
     settings: Settings, count: int = 300, seed: int = HELD_OUT_SEED, progress: Callable[[int], None] | None = None
 ) -> dict[str, Any]:
-    """Render `count` scenes from `seed` on, analyse them in a workspace of their own, and score what was found.
+    """Render `count` scenes from `seed` on, analyse them in the workspace of `settings`, and score what was found.
 
     Two controls: `image_swapped` compares what was found in each scene with what is planted in the next one, which is
     what a run gives in which every call sees another scene's image; `image_grey` looks at an empty picture. An anomaly
     is right if its first object and its title are those of a planted one.
     """
     scenes = [compose(seed + number) for number in range(count)]
-    async with _analyzer(settings) as analyzer:
-        analyses = await _analyze(analyzer, [draw(scene) for scene in scenes], progress)
-        (grey,) = await _analyze(analyzer, [Image.new("RGB", (504, 504), (128, 128, 128))], None)
+    async with Analyzer.open(settings, command="scenes bench") as analyzer:
+        with TemporaryDirectory() as folder:
+            analyses = await _analyze(analyzer, [draw(scene) for scene in scenes], Path(folder), progress)
+            (grey,) = await _analyze(analyzer, [Image.new("RGB", (504, 504), (128, 128, 128))], Path(folder), None)
     return {"schedule": analyses[0]["schedule"], "models": analyses[0]["models"], **score(scenes, analyses, grey)}
 
 
@@ -96,15 +96,8 @@ def score(scenes: Sequence[Scene], analyses: Sequence[StoredAnalysis], grey: Sto
     }
 
 
-@asynccontextmanager
-async def _analyzer(settings: Settings) -> AsyncGenerator[Analyzer]:
-    with TemporaryDirectory() as folder:
-        async with Analyzer.open(settings.model_copy(update={"workspace": Path(folder)})) as analyzer:
-            yield analyzer
-
-
 async def _analyze(
-    analyzer: Analyzer, images: Sequence[Image.Image], progress: Callable[[int], None] | None
+    analyzer: Analyzer, images: Sequence[Image.Image], folder: Path, progress: Callable[[int], None] | None
 ) -> list[StoredAnalysis]:
     places, done = asyncio.Semaphore(AT_ONCE), 0
 
@@ -113,7 +106,7 @@ async def _analyze(
         data = BytesIO()
         image.save(data, "PNG")
         name = hashlib.sha256(data.getvalue()).hexdigest()
-        path = analyzer.session.workspace.path / f"{name}.png"
+        path = folder / f"{name}.png"
         async with places:
             await asyncio.to_thread(path.write_bytes, data.getvalue())
             await analyzer.analyze(path)

@@ -124,13 +124,24 @@ def _claim(out: Path, overwrite: bool) -> None:
     """Makes the folder, and empties it of an earlier rendering; refuses one with files that a rendering never has."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: name a folder for the scenes")
-    foreign = [] if overwrite else sorted(_foreign(out))
-    if foreign:
-        raise UsageError(f"{out} holds other files (such as {foreign[0]}): name an empty folder, or allow overwriting")
+    foreign = sorted(_foreign(out))
+    if foreign and not overwrite:
+        raise UsageError(f"{out} holds other files (such as {foreign[0]}): name an empty folder, or give --force")
     images = out / IMAGES
     images.mkdir(parents=True, exist_ok=True)
-    for old in (out / ANNOTATIONS, out / SCENES, *images.glob("scene-*.png"), *images.glob("scene-*.part")):
+    # Among other people's files, only what an earlier rendering lists as its own may go.
+    earlier = _listed(out) if foreign else images.glob("scene-*.png")
+    for old in (out / ANNOTATIONS, out / SCENES, *earlier, *images.glob("scene-*.part")):
         old.unlink(missing_ok=True)
+
+
+def _listed(out: Path) -> Iterator[Path]:
+    """The images that an earlier rendering in this folder says it wrote."""
+    try:
+        names = list(json.loads((out / SCENES).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return
+    yield from (out / IMAGES / Path(str(name)).name for name in names)
 
 
 def _foreign(out: Path) -> Iterator[str]:

@@ -23,7 +23,9 @@ async def test_a_blind_model_scores_what_its_script_deserves(tmp_path: Path) -> 
     seen = {"objects": [{"name": first.name, "description": ""}]}
     script.write_text(json.dumps({"rules": [{"role": "ObjectPerceiver", "says": [{"reply": seen}]}]}))
     done: list[int] = []
-    figures = await bench(Settings(model=f"fake:{script}", schedule="lean"), 3, progress=done.append)
+    figures = await bench(
+        Settings(model=f"fake:{script}", schedule="lean", workspace=tmp_path / "w"), 3, progress=done.append
+    )
     scenes = [compose(2_000_000 + number) for number in range(3)]
     hits = sum(any(item.name == first.name for item in scene.objects) for scene in scenes)
     assert figures["objects"]["precision"] == round(hits / 3, 3)

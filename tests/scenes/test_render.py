@@ -103,3 +103,14 @@ def test_progress_counts_finished_scenes(tmp_path: Path) -> None:
 def test_the_number_of_anomalies_can_be_fixed(tmp_path: Path) -> None:
     rendered = render(4, 0, tmp_path, size=64, anomalies=2)
     assert (rendered.anomalies, rendered.clean) == (8, 0)
+
+
+def test_overwriting_spares_what_is_not_ours(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("photo.png", "scene-99.png"):
+        (images / name).write_text("mine")
+    render(2, 1, tmp_path, overwrite=True)
+    render(1, 5, tmp_path, overwrite=True)
+    assert sorted(path.name for path in images.iterdir()) == ["photo.png", "scene-5.png", "scene-99.png"]
+    assert (images / "scene-99.png").read_text() == "mine"

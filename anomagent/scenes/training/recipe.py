@@ -5,6 +5,7 @@ import asyncio
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -86,7 +87,8 @@ def export_and_measure(recipe: Recipe, work: Path, out: Path, notes: dict[str, o
 def measure(folder: Path, count: int) -> dict[str, Any]:
     """The lean schedule through the whole graph on `count` held-out scenes."""
     options: dict[str, Any] = {"model": f"qwen-vl:{folder.resolve()}", "schedule": "lean"}
-    return asyncio.run(bench(Settings(**options), count))
+    with TemporaryDirectory() as workspace:
+        return asyncio.run(bench(Settings(workspace=Path(workspace), **options), count))
 
 
 def _tokenizer(path: Path) -> Tokenizer:

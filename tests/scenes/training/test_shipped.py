@@ -1,6 +1,7 @@
 """The shipped weights, tokenizer and prompts are one unit."""
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
@@ -40,8 +41,8 @@ def test_the_model_is_small_and_complete() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
-async def test_it_finds_what_was_planted_and_not_in_another_image() -> None:
-    figures = await bench(Settings(model="embedded", schedule="lean"), count=8)
+async def test_it_finds_what_was_planted_and_not_in_another_image(tmp_path: Path) -> None:
+    figures = await bench(Settings(model="embedded", schedule="lean", workspace=tmp_path / "w"), count=8)
     assert figures["objects"]["f1"] > 0.85
     assert figures["anomalies"]["f1"] > 0.7
     assert figures["image_swapped"]["recall"] < 0.3
