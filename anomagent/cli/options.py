@@ -24,7 +24,11 @@ BaseUrlOption = Annotated[
 ]
 RolesOption = Annotated[
     list[str] | None,
-    typer.Option("--role", metavar="ROLE=MODEL", help="Another model for one role; may be given several times."),
+    typer.Option(
+        "--role",
+        metavar="ROLE=MODEL",
+        help="Another model for one role, e.g. RelationReasoner=openai:gpt-4o; may be given several times.",
+    ),
 ]
 
 

@@ -66,7 +66,7 @@ def bench(
     from rich.console import Console
     from rich.progress import Progress
 
-    from anomagent.cli.console import print_json, stdout
+    from anomagent.cli.console import complain, flat, print_json, stdout
     from anomagent.scenes.bench import HELD_OUT_SEED
     from anomagent.scenes.bench import bench as measure
 
@@ -80,6 +80,7 @@ def bench(
     else:
         stdout().print(_draw(figures))
     if figures["status"]["ok"] < figures["scenes"]:
+        complain(f"{figures['failures']} failures, such as: {'; '.join(map(flat, figures['reasons']))}")
         raise typer.Exit(SOMETHING_FAILED)
 
 

@@ -92,6 +92,7 @@ def score(scenes: Sequence[Scene], analyses: Sequence[StoredAnalysis], grey: Sto
         "image_grey": Tally.of([_titled(grey["anomalies"])] * len(scenes), planted).as_dict(),
         "calls": sum(len(analysis["calls"]) for analysis in analyses),
         "failures": sum(len(analysis["failures"]) for analysis in analyses),
+        "reasons": list(dict.fromkeys(failure["message"] for a in analyses for failure in a["failures"]))[:3],
         "seconds": round(sum(analysis["seconds"] for analysis in analyses), 1),
     }
 

@@ -159,7 +159,7 @@ class UsageTotals(BaseModel):
     """What an analysis cost. Tokens and money are those of this analysis: a ledger hit costs nothing."""
 
     calls: int = 0
-    """Requests sent, repeated ones included."""
+    """Requests sent, repeated ones and those of an interrupted run of this analysis included."""
     ledger_hits: int = 0
     """Answers taken from the ledger instead."""
     input_tokens: int = 0

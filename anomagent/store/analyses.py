@@ -54,7 +54,7 @@ def save_analysis(workspace: Workspace, run_id: str, result: AnalysisResult) -> 
 
 
 def find_analyses(workspace: Workspace, what: str) -> list[StoredAnalysis]:
-    """The finished analyses that `what` names, newest first: a run's id, an image file or name, a prefix of its hash.
+    """The finished analyses that `what` names, newest first: a run's id, an image's file, name, path or hash prefix.
 
     An image file is known by its content, under whatever name it was analysed. Raises `UsageError` for no match.
     """
@@ -137,7 +137,19 @@ def _condition(workspace: Workspace, connection: sqlite3.Connection, what: str) 
         return "sha256 = ?", sha256
     if connection.execute("SELECT 1 FROM image_names WHERE name = ?", (clean(what),)).fetchone():
         return "sha256 IN (SELECT sha256 FROM image_names WHERE name = ?)", clean(what)
-    return "sha256 = ?", _by_prefix(connection, what)
+    return "sha256 = ?", _by_base_name(connection, what) or _by_prefix(connection, what)
+
+
+def _by_base_name(connection: sqlite3.Connection, what: str) -> str:
+    """The image whose file name this is, whatever folder it lay in."""
+    query = "SELECT DISTINCT sha256 FROM image_names WHERE substr(name, -length(?)) = ? LIMIT 2"
+    match [row[0] for row in connection.execute(query, (f"/{clean(what)}",) * 2)]:
+        case []:
+            return ""
+        case [sha256]:
+            return sha256
+        case _:
+            raise UsageError(f"{what}: more than one image has this file name; give its path")
 
 
 def _by_prefix(connection: sqlite3.Connection, what: str) -> str:

@@ -194,3 +194,16 @@ def test_summaries_are_filtered(workspace: Workspace) -> None:
     assert found(statuses=["failed"], latest=True) == []
     assert found(latest=True) == [(run, other), (later, sha256)]
     assert [(a["anomalies"], a["failures"]) for a in list_analyses(workspace, run_id=later)] == [(1, 1)]
+
+
+def test_an_image_is_found_by_its_file_name_alone(workspace: Workspace, tmp_path: Path) -> None:
+    for folder, colour in (("a", "red"), ("b", "blue")):
+        (tmp_path / folder).mkdir()
+        for name in ("same.png", f"{colour}.png"):
+            Image.new("RGB", (8, 8), colour).save(tmp_path / folder / name)
+            image = ingest_image(workspace, tmp_path / folder / name)
+            run = start_run(workspace, "run", {}, "h")
+            save_analysis(workspace, run, result(image["sha256"], name))
+    assert {analysis["image"] for analysis in find_analyses(workspace, "blue.png")} == {"same.png", "blue.png"}
+    with pytest.raises(UsageError, match="more than one image has this file name"):
+        find_analyses(workspace, "same.png")
