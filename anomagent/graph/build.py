@@ -24,7 +24,7 @@ from anomagent.nodes import (
     scene_scanner,
 )
 from anomagent.nodes.base import Node, asking
-from anomagent.nodes.intake import Ingest, take_in
+from anomagent.nodes.intake import INTAKE, Ingest, take_in, take_in_from_strangers
 from anomagent.state.analysis import (
     AnalysisInput,
     AnalysisState,
@@ -86,16 +86,15 @@ def build_graph(
     ingest: Ingest,
     checkpointer: BaseCheckpointSaver[str] | None = None,
     context_schema: type[AnalysisContext] = AnalysisContext,
-    trusts_references: bool = True,
+    for_strangers: bool = False,
 ) -> CompiledStateGraph[Any, AnalysisContext, Any, Any]:
     """The graph of the paper's Figure 2: `ask` reaches the models, `ingest` brings an image into the workspace.
 
-    Callers who are not ourselves may send a path or a message, and no reference to a stored image
-    (`trusts_references=False`): nobody would have checked it.
+    A graph `for_strangers` takes its input from clients of a server: see `take_in_from_strangers`.
     """
     graph = StateGraph(AnalysisState, context_schema=context_schema, input_schema=AnalysisInput)
     add = partial(_add_agent, graph, ask)
-    graph.add_node("intake", partial(take_in, ingest=ingest, trusts_references=trusts_references))
+    graph.add_node(INTAKE, partial(take_in_from_strangers if for_strangers else take_in, ingest=ingest))
     add("DirectDetector", direct_detector.detect_directly)
     graph.add_node("Objects", build_objects(ask), input_schema=ObjectsInput)
     add("SceneScanner", scene_scanner.scan_scene)
@@ -104,8 +103,8 @@ def build_graph(
     graph.add_node("AnomalyIntegrator.score", anomaly_integrator.score_candidates)
     add("AnomalyFormatter", anomaly_formatter.format_anomalies)
 
-    graph.add_edge(START, "intake")
-    graph.add_conditional_edges("intake", routing.start_branches, ["DirectDetector", "Objects", "SceneScanner"])
+    graph.add_edge(START, INTAKE)
+    graph.add_conditional_edges(INTAKE, routing.start_branches, ["DirectDetector", "Objects", "SceneScanner", END])
     graph.add_edge("DirectDetector", END)
     graph.add_edge("Objects", "join")
     graph.add_edge("SceneScanner", "join")

@@ -7,11 +7,17 @@ from langgraph.constants import END
 from langgraph.types import Send
 
 from anomagent.nodes.base import Context
+from anomagent.nodes.intake import INTAKE
 from anomagent.state.analysis import AnalysisState, ObjectsState, ObjectState, ObjectTask, PassTask, PoolTask
 
 
 def start_branches(state: AnalysisState, runtime: Context) -> Sequence[Hashable]:
-    """From the image to the objects and, side by side, to the whole-image scans; or to the only call of `direct`."""
+    """From the image to the objects and, side by side, to the whole-image scans; or to the only call of `direct`.
+
+    Nowhere, where the intake had no image to give.
+    """
+    if any(failure["role"] == INTAKE for failure in state.get("failures", [])):
+        return [END]
     if runtime.context.schedule == "direct":
         return ["DirectDetector"]
     _, _, scans = runtime.context.passes

@@ -14,7 +14,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import create_model
 
 from anomagent.config import load_settings
-from anomagent.errors import ConfigurationError
+from anomagent.errors import BadRequest, ConfigurationError
 from anomagent.graph.build import build_graph
 from anomagent.graph.session import Session, open_session
 from anomagent.state.context import AnalysisContext
@@ -45,8 +45,12 @@ async def _ask(context: AnalysisContext, *args: Any, **kwargs: Any) -> Any:
     for name in ("base_url", "adapter"):
         # Any page in the user's browser can send a request here; it must not choose where the API key goes.
         if getattr(context, name) != settings.options[name]:
-            raise ConfigurationError(f"{name} is not taken from a request; set it in anomagent.toml and start again")
-    return await (await _sessions.current()).seam.ask(context, *args, **kwargs)
+            raise BadRequest(f"{name} is not taken from a request; set it in anomagent.toml and start again")
+    try:
+        return await (await _sessions.current()).seam.ask(context, *args, **kwargs)
+    except ConfigurationError as error:
+        # As a failure of the call it is data in the state, where the client sees it; the server hides what rises.
+        raise BadRequest(str(error)) from error
 
 
 async def _ingest(image: Any) -> Any:
@@ -64,5 +68,5 @@ def _context_with_defaults() -> type[AnalysisContext]:
 
 
 graph: CompiledStateGraph[Any, AnalysisContext, Any, Any] = build_graph(
-    _ask, _ingest, context_schema=_context_with_defaults(), trusts_references=False
+    _ask, _ingest, context_schema=_context_with_defaults(), for_strangers=True
 )

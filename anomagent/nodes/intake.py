@@ -8,27 +8,39 @@ from typing import Any, cast
 from anomagent.errors import UsageError
 from anomagent.nodes.base import Update
 from anomagent.state.analysis import IntakeState
-from anomagent.state.findings import ImageRef
+from anomagent.state.findings import Failure, ImageRef
 
+INTAKE = "intake"
 Ingest = Callable[[Path | bytes], Awaitable[ImageRef]]
 """Brings an image into the workspace; raises `UsageError` for what is not a readable image."""
 
 
-async def take_in(state: IntakeState, *, ingest: Ingest, trusts_references: bool = True) -> Update:
+async def take_in(state: IntakeState, *, ingest: Ingest) -> Update:
     """Make sure that the state has an image in the workspace.
 
-    Raises `UsageError` on a thread that has analysed an image before, for its findings would mix with the new ones, and
-    for a reference to a stored image where those are not trusted.
+    Raises `UsageError` on a thread that has analysed an image before, for its findings would mix with the new ones.
     """
     if state.get("calls") or state.get("failures"):
         raise UsageError("this thread has analysed an image already; start a new thread for each analysis")
     if "image" in state:
-        if trusts_references:
-            return {}
-        raise UsageError("`image` is not taken from outside; give image_path, or a message with an image_url block")
+        return {}
     if path := state.get("image_path"):
         return {"image": await ingest(Path(path))}
     return {"image": await ingest(image_of(state.get("messages", [])))}
+
+
+async def take_in_from_strangers(state: IntakeState, *, ingest: Ingest) -> Update:
+    """`take_in` for a server: what is wrong becomes a failure in the state, where the client sees it, and ends the run.
+
+    A reference to a stored image is not taken from outside: nobody would have checked it.
+    """
+    try:
+        if "image" in state and not (state.get("calls") or state.get("failures")):
+            raise UsageError("`image` is not taken from outside; give image_path, or a message with an image_url block")
+        return await take_in(state, ingest=ingest)
+    except UsageError as error:
+        failure: Failure = {"role": INTAKE, "object": None, "error": "usage", "message": str(error)}
+        return {"failures": [failure]}
 
 
 def image_of(messages: Sequence[Any]) -> bytes:

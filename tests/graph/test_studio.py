@@ -142,6 +142,22 @@ def test_an_image_in_a_message_never_reaches_a_checkpoint(server: Server) -> Non
     assert "base64" not in history
 
 
+def test_what_is_wrong_is_said_in_the_state(server: Server, tmp_path: Path) -> None:
+    image = tmp_path / "green.png"
+    image.write_bytes(_picture("green"))
+    wrong = [
+        ({"image_path": str(tmp_path / "none.png")}, {}, "no such file"),
+        ({}, {}, "no image"),
+        ({"image": {"sha256": "0", "path": str(image), "width": 1, "height": 1}}, {}, "not taken from outside"),
+        ({"image_path": str(image)}, {"base_url": "http://127.0.0.1:9/v1"}, "not taken from a request"),
+        ({"image_path": str(image)}, {"object_perceiver": "nobody:knows"}, "nobody"),
+    ]
+    for given, context, message in wrong:
+        state = server.wait(input=given, context=context)
+        assert message in state["failures"][0]["message"], state
+        assert "anomalies" not in state
+
+
 def test_blocking_calls_do_not_stop_the_server(server: Server) -> None:
     log = server.log.read_text()
     assert "Blocking call" not in log

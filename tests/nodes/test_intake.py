@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 
 from anomagent.errors import UsageError
-from anomagent.nodes.intake import decode_data_url, image_of, take_in
+from anomagent.nodes.intake import INTAKE, decode_data_url, image_of, take_in, take_in_from_strangers
 from anomagent.state.findings import ImageRef
 from tests.asking import IMAGE
 
@@ -137,3 +137,24 @@ def test_any_text_is_an_image_or_a_usage_error(url: str) -> None:
     for text in (url, f"data:image/png;base64,{url}"):
         with suppress(UsageError):
             assert isinstance(decode_data_url(text), bytes)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"image": IMAGE}, "not taken from outside"),
+        ({}, "no image"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "http://a/b.png"}]}]},
+            "data URL",
+        ),
+    ],
+)
+async def test_what_strangers_send_wrong_is_a_failure_in_the_state(state: Any, said: str) -> None:
+    async def ingest(image: Path | bytes) -> ImageRef:
+        raise AssertionError("nothing to ingest")
+
+    update = await take_in_from_strangers(state, ingest=ingest)
+    (failure,) = update["failures"]
+    assert (failure["role"], failure["error"]) == (INTAKE, "usage")
+    assert said in failure["message"]
