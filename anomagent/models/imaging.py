@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import math
+import struct
 from collections import OrderedDict
 from io import BytesIO
 from pathlib import Path
@@ -15,8 +16,18 @@ from anomagent.errors import UsageError
 SMALL = 512 * 512
 """Pixels up to which PNG is sent: small pictures have no detail to lose. Larger ones go as JPEG with full colour."""
 _LONGEST_JPEG = 65_500
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000", "PPM")
-"""What is decoded. Other formats stay closed: some decoders run foreign programs."""
+FORMATS = {
+    "JPEG": "jpg",
+    "PNG": "png",
+    "WEBP": "webp",
+    "GIF": "gif",
+    "TIFF": "tif",
+    "BMP": "bmp",
+    "AVIF": "avif",
+    "JPEG2000": "jp2",
+    "PPM": "ppm",
+}
+"""Formats that are read, with their file extension. Others stay closed: some decoders run foreign programs."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -37,13 +48,41 @@ def load_rgb(path: str | Path, max_pixels: int) -> Image.Image:
     unreadable.
     """
     try:
-        with open(path, "rb") as file, _decoder(file) as image:
+        with open(path, "rb") as file, open_image(file) as image:
             return _scaled_down(_rgb(_upright(image)), max_pixels)
     except FileNotFoundError as error:
         raise UsageError(f"{path}: there is no such image; check the path") from error
     except Exception as error:  # whatever a decoder throws at hostile bytes, the image is not readable
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(f"{path}: not a readable image ({reason}); convert it or leave it out") from error
+
+
+def open_image(file: BinaryIO) -> ImageFile.ImageFile:
+    """The image with only its header read. Raises `ValueError` for what is none of `FORMATS` or has a damaged header.
+
+    This is `Image.open` for our formats, without its check for decompression bombs: that one warns or raises before
+    the size can be named, and can only be turned off for the whole process. The workspace refuses what is too large.
+    """
+    Image.init()
+    start = file.read(16)
+    file.seek(0)
+    for name in FORMATS:
+        factory, accepts = Image.OPEN.get(name, (None, None))
+        if factory and accepts and accepts(start) is True:
+            try:
+                return factory(file, "")
+            except (SyntaxError, IndexError, TypeError, struct.error) as error:
+                raise ValueError(f"damaged {name} header: {error}") from error
+    raise ValueError(f"none of {', '.join(FORMATS)}" if start else "empty file")
+
+
+def orientation_of(image: Image.Image) -> int | None:
+    """The EXIF orientation, 1 to 8; None where there is none that can be read."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # damaged EXIF data says nothing about the orientation
+        return None
+    return orientation if isinstance(orientation, int) else None
 
 
 def encode(image: Image.Image) -> tuple[str, bytes]:
@@ -83,28 +122,8 @@ def _data_url(path: str, max_pixels: int) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
 
 
-def _decoder(file: BinaryIO) -> ImageFile.ImageFile:
-    """The image with only its header read.
-
-    This is `Image.open` without its check for decompression bombs, which warns about images that are allowed here:
-    the workspace has refused what is too large, and the check can only be turned off for the whole process.
-    """
-    Image.init()
-    start = file.read(16)
-    file.seek(0)
-    for name in FORMATS:
-        factory, accepts = Image.OPEN.get(name, (None, None))
-        if factory and accepts and accepts(start) is True:
-            return factory(file, "")
-    raise ValueError("an unknown format")
-
-
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # damaged EXIF data says nothing about the orientation
-        return image
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    turn = _TURNS.get(orientation_of(image) or 1)
     return image if turn is None else image.transpose(turn)
 
 

@@ -7,9 +7,10 @@ import uuid
 from pathlib import Path
 
 from anomagent.errors import UsageError
+from anomagent.models.imaging import FORMATS
 from anomagent.state.findings import ImageRef
 from anomagent.store.database import clean, insert_rows, now, store_errors
-from anomagent.store.pictures import FORMATS, Picture, examine
+from anomagent.store.pictures import Picture, examine
 from anomagent.store.workspace import Workspace
 
 MOST_BYTES = 200_000_000

@@ -1,28 +1,15 @@
 """What a picture is, found out from its bytes before anything costs money. The pixels are decoded, and thrown away."""
 
 import io
-import struct
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image, ImageFile
+from PIL import Image, ImageFile
 
 from anomagent.errors import UsageError
+from anomagent.models.imaging import FORMATS, open_image, orientation_of
 
 MOST_PIXELS = 100_000_000
 """Larger pictures are refused: decoding one takes four bytes a pixel."""
-
-FORMATS = {
-    "JPEG": "jpg",
-    "PNG": "png",
-    "WEBP": "webp",
-    "GIF": "gif",
-    "TIFF": "tif",
-    "BMP": "bmp",
-    "AVIF": "avif",
-    "JPEG2000": "jp2",
-    "PPM": "ppm",
-}
-"""Formats that are read, with their file extension. Others stay closed: some decoders run foreign programs."""
 
 _SIDEWAYS = {5, 6, 7, 8}
 """EXIF orientations that swap width and height."""
@@ -46,7 +33,7 @@ def examine(data: bytes, name: str) -> Picture:
     format that is not in `FORMATS`, or has more than `MOST_PIXELS` (the header tells, before anything is decoded).
     """
     try:
-        with _open(data) as image:
+        with open_image(io.BytesIO(data)) as image:
             _refuse_huge(image, name)
             image.load()
             width, height = _upright_size(image)
@@ -58,23 +45,6 @@ def examine(data: bytes, name: str) -> Picture:
         raise UsageError(f"{name}: not a readable image ({reason}); convert it or leave it out") from error
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
-    """The picture with only its header read.
-
-    This is `Image.open` for our formats, without its check for decompression bombs: that one warns or raises before
-    the size can be named, and can only be turned off for the whole process.
-    """
-    Image.init()
-    for name in FORMATS:
-        factory, accepts = Image.OPEN.get(name, (None, None))
-        if factory and accepts and accepts(data[:16]) is True:
-            try:
-                return factory(io.BytesIO(data), "")
-            except (SyntaxError, IndexError, TypeError, struct.error) as error:
-                raise ValueError(f"damaged {name} header: {error}") from error
-    raise ValueError("empty file" if not data else f"none of {', '.join(FORMATS)}")
-
-
 def _refuse_huge(image: Image.Image, name: str) -> None:
     width, height = image.size
     if width * height > MOST_PIXELS:
@@ -83,12 +53,8 @@ def _refuse_huge(image: Image.Image, name: str) -> None:
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # damaged EXIF data says nothing about the orientation
-        orientation = None
     width, height = image.size
-    return (height, width) if orientation in _SIDEWAYS else (width, height)
+    return (height, width) if orientation_of(image) in _SIDEWAYS else (width, height)
 
 
 def _format(image: ImageFile.ImageFile) -> str:
