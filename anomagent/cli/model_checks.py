@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import get_args
 
 from anomagent.cli.checks import Check
 from anomagent.config import Settings
@@ -14,7 +13,7 @@ from anomagent.models.types import Client, Request
 from anomagent.prompts.object_perceiver import render_list
 from anomagent.scenes.compose import compose
 from anomagent.scenes.draw import draw
-from anomagent.state.context import AnalysisContext, Role
+from anomagent.state.context import AnalysisContext, Role, roles_of
 
 _ROOM = 512
 """Tokens for the answer of a trial call."""
@@ -39,11 +38,9 @@ def check_models(settings: Settings, load: bool) -> list[Check]:
 
 def _models_in_use(context: AnalysisContext) -> dict[str, list[Role]]:
     """Model ids with the roles that they play in this schedule."""
-    roles: tuple[Role, ...] = get_args(Role)
     used: dict[str, list[Role]] = {}
-    for role in roles:
-        if (role == "DirectDetector") == (context.schedule == "direct"):
-            used.setdefault(context.model_for(role), []).append(role)
+    for role in roles_of(context.schedule):
+        used.setdefault(context.model_for(role), []).append(role)
     return used
 
 

@@ -20,19 +20,10 @@ from anomagent.graph.checkpoints import open_checkpointer
 from anomagent.graph.identity import configuration_hash, thread_id
 from anomagent.graph.session import Session, open_session
 from anomagent.models.seam import Event
-from anomagent.state.context import AnalysisContext, Role, Schedule
+from anomagent.state.context import AnalysisContext, roles_of
 from anomagent.state.findings import Analysis, Anomaly, ImageRef, Status, UsageTotals
 from anomagent.store import AnalysisResult, finish_run, save_analysis, start_run
 from anomagent.store.database import store_errors
-
-_ROLES: tuple[Role, ...] = (
-    "ObjectPerceiver",
-    "AttributeAnalyzer",
-    "RelationReasoner",
-    "SceneScanner",
-    "AnomalyIntegrator",
-    "AnomalyFormatter",
-)
 
 
 @dataclass(frozen=True)
@@ -130,19 +121,14 @@ async def analyze(path: str | Path, *, model: str | None = None, **settings: Any
         return await analyzer.analyze(path)
 
 
-def roles_of(schedule: Schedule) -> tuple[Role, ...]:
-    """The roles that are asked under `schedule`."""
-    return ("DirectDetector",) if schedule == "direct" else _ROLES
-
-
 def _worth_resuming(snapshot: StateSnapshot) -> bool:
     """Whether a thread was interrupted with nothing failed yet: what failed then is asked again, not carried along."""
-    if not snapshot.next or snapshot.values.get("failures"):
-        return False
+    return bool(snapshot.next) and not _holds_failures(snapshot)
+
+
+def _holds_failures(snapshot: StateSnapshot) -> bool:
     inner = [task.state for task in snapshot.tasks if isinstance(task.state, StateSnapshot)]
-    return not any(state.values.get("failures") for state in inner) and all(
-        not state.next or _worth_resuming(state) for state in inner
-    )
+    return bool(snapshot.values.get("failures")) or any(map(_holds_failures, inner))
 
 
 def status_of(state: dict[str, Any]) -> Status:

@@ -1,6 +1,6 @@
 """The runtime context of an analysis: everything a user may turn, per run or in Studio."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import ConfigDict
 
@@ -16,7 +16,7 @@ Role = Literal[
     "DirectDetector",
 ]
 
-__all__ = ["AnalysisContext", "Role", "Schedule", "role_field"]
+__all__ = ["AnalysisContext", "Role", "Schedule", "role_field", "roles_of"]
 
 
 class AnalysisContext(AnalysisOptions):
@@ -39,3 +39,10 @@ class AnalysisContext(AnalysisOptions):
 def role_field(role: Role) -> str:
     """The field of `AnalysisContext` that names the model of `role`: ObjectPerceiver -> object_perceiver."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in role).lstrip("_")
+
+
+def roles_of(schedule: Schedule) -> tuple[Role, ...]:
+    """The roles that are asked under `schedule`."""
+    if schedule == "direct":
+        return ("DirectDetector",)
+    return tuple(role for role in get_args(Role) if role != "DirectDetector")
