@@ -88,7 +88,7 @@ def build_graph(
     context_schema: type[AnalysisContext] = AnalysisContext,
     for_strangers: bool = False,
 ) -> CompiledStateGraph[Any, AnalysisContext, Any, Any]:
-    """The graph of the paper's Figure 2: `ask` reaches the models, `ingest` brings an image into the workspace.
+    """The paper's whole pipeline: `ask` reaches the models, `ingest` brings an image into the workspace.
 
     A graph `for_strangers` takes its input from clients of a server: see `take_in_from_strangers`.
     """

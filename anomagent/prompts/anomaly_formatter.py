@@ -1,4 +1,4 @@
-"""AnomalyFormatter: candidates become the final quadruples (section 3, stage 3)."""
+"""AnomalyFormatter: candidates become the final quadruples (the paper's stage 3)."""
 
 from collections.abc import Sequence
 

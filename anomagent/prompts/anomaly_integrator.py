@@ -1,4 +1,4 @@
-"""AnomalyIntegrator: one report per object, then candidates for the image (section 3, stage 3)."""
+"""AnomalyIntegrator: one report per object, then candidates for the image (the paper's stage 3)."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -1,4 +1,4 @@
-"""AttributeAnalyzer: one object alone, examined broadly and then listed (section 3, stage 2)."""
+"""AttributeAnalyzer: one object alone, examined broadly and then listed (the paper's stage 2)."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""ObjectPerceiver: every distinct entity of the image, in varied passes, then merged (section 3, stage 1)."""
+"""ObjectPerceiver: every distinct entity of the image, in varied passes, then merged (the paper's stage 1)."""
 
 from pydantic import Field
 

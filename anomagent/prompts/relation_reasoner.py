@@ -1,4 +1,4 @@
-"""RelationReasoner: one object among the others, judged and then verified (section 3, stage 2)."""
+"""RelationReasoner: one object among the others, judged and then verified (the paper's stage 2)."""
 
 from collections.abc import Sequence
 

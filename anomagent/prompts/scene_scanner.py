@@ -1,4 +1,4 @@
-"""SceneScanner: the whole image in one look, a safety net for what objects miss (section 3, stage 3)."""
+"""SceneScanner: the whole image in one look, a safety net for what objects miss (the paper's stage 3)."""
 
 from pydantic import Field
 

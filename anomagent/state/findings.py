@@ -15,7 +15,7 @@ Status = Literal["ok", "partial", "failed"]
 
 
 class Anomaly(BaseModel):
-    """One semantic anomaly: the quadruple of the paper's section 3, with the objects it concerns and its support."""
+    """One semantic anomaly: the paper's quadruple, with the objects it concerns and its support."""
 
     model_config = ConfigDict(frozen=True)
 
