@@ -1,1 +1,1 @@
-"""The benchmark's files and facts: annotations in every published shape, labels, kinds of anomaly, published results."""
+"""The benchmark's files and facts: annotations in every shape, labels, kinds of anomaly, published results."""

@@ -52,8 +52,8 @@ class AnnotationSet:
             name = base_name(key)
             if name in found:
                 raise UsageError(
-                    f"{self.source}: {found[name].key!r} and {key!r} share the base name {name!r}; images are matched by "
-                    "base name: rename one, or split the file"
+                    f"{self.source}: {found[name].key!r} and {key!r} share the base name {name!r}, by which images are "
+                    "matched; rename one, or split the file"
                 )
             found[name] = image
         return found
