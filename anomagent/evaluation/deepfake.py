@@ -1,0 +1,163 @@
+"""Deepfake detection: the verdict on each image, accuracy, and SemAP and SemF1 that count only where it is right."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomagent.benchmark.annotations import AnnotationSet, ImageAnnotations, base_name
+from anomagent.errors import UsageError
+from anomagent.evaluation.pairing import Missing, name_some
+from anomagent.evaluation.pairs import VIEWS
+from anomagent.evaluation.scores import EmptyRule, Scores
+
+Label = Literal["real", "ai"]
+Verdict = Literal["yes", "no", "unrecognised"]
+"""Is the image AI-generated?"""
+
+RIGHT: Final[dict[Label, Verdict]] = {"real": "no", "ai": "yes"}
+VERDICTS: Final[tuple[Verdict, ...]] = ("yes", "no", "unrecognised")
+_FIRST_WORD = re.compile(r"[\W_]*(yes|no)(?![^\W_]|[/|'’-]\w)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What was said of each labelled image, and what could not be judged."""
+
+    labels: Mapping[str, Label]
+    """Of every judged image, by base name."""
+    verdicts: Mapping[str, Verdict]
+    """Of the same images."""
+    missing: Missing
+    """The rule in force for the next two."""
+    unanswered: tuple[str, ...]
+    """Labelled images without an answer: `unrecognised` under `empty`, not judged under `skip`."""
+    unlabelled: tuple[str, ...]
+    """Images of the predictions or the ground truth without a label: never judged."""
+
+    def chosen(self, label: Label) -> frozenset[str]:
+        """Base names of the judged images of one class."""
+        return frozenset(image for image, given in self.labels.items() if given == label)
+
+
+def read_verdict(answer: str) -> Verdict:
+    """The first word of an answer where it is yes or no, whatever its case and the marks or quotes around it."""
+    match = _FIRST_WORD.match(answer)
+    if match is None:
+        return "unrecognised"
+    return "yes" if match[1].lower() == "yes" else "no"
+
+
+def judge(
+    predictions: AnnotationSet, ground_truth: AnnotationSet, labels: Mapping[str, Label], missing: Missing = "error"
+) -> Judgement:
+    """Read the verdict on every labelled image; `labels` may name images by path, they are matched by base name.
+
+    Raises `UsageError` where images lack an answer or a label and may not, where the ground truth has anomalies in an
+    image labelled real, and where no image labelled AI is left.
+    """
+    answers, truth = predictions.by_base_name(), ground_truth.by_base_name()
+    by_name: dict[str, Label] = {base_name(key): label for key, label in labels.items()}
+    if len(by_name) < len(labels):
+        raise UsageError("two labels share a base name, by which images are matched; rename the images")
+    contradicted = [name for name, label in by_name.items() if label == "real" and _anomalies(truth, name)]
+    if contradicted:
+        raise UsageError(
+            f"{ground_truth.source} has anomalies in {len(contradicted)} images labelled real "
+            f"({name_some(contradicted)}); correct the labels or the ground truth"
+        )
+    unanswered = tuple(name for name in by_name if _answer(answers, name) is None)
+    unlabelled = tuple(name for name in {**truth, **answers} if name not in by_name)
+    if missing == "error" and (unanswered or unlabelled):
+        raise UsageError(
+            f"{len(unanswered)} labelled images have no answer in {predictions.source} ({name_some(unanswered)}) and "
+            f"{len(unlabelled)} images have no label ({name_some(unlabelled)}); pass --missing empty to count a "
+            "missing answer as wrong, or --missing skip to leave such images out"
+        )
+    left_out = set(unanswered) if missing == "skip" else set[str]()
+    judged: dict[str, Label] = {name: label for name, label in by_name.items() if name not in left_out}
+    if "ai" not in judged.values():
+        raise UsageError(
+            "no image labelled AI is left to judge, and CSemAP and CSemF1 are over those; check the labels"
+        )
+    verdicts: dict[str, Verdict] = {name: read_verdict(_answer(answers, name) or "") for name in judged}
+    return Judgement(judged, verdicts, missing, unanswered, unlabelled)
+
+
+def keep_images(annotations: AnnotationSet, names: Set[str]) -> AnnotationSet:
+    """Only the images of these base names: pair up and score those labelled AI, not the real ones."""
+    kept = {key: image for key, image in annotations.images.items() if base_name(key) in names}
+    return replace(annotations, images=kept)
+
+
+def detect(judgement: Judgement, scores: Scores) -> dict[str, Any]:
+    """Accuracy over all judged images and CSemAP, CSemF1 by view; `scores` are those of the images labelled AI.
+
+    CSemAP and CSemF1: an image's AP or F1 where it was judged AI, else 0, averaged over thresholds, then over the AI
+    images. `all_images` adds the real ones: rightly judged they are empty on both sides, so the rule of empty images
+    scores them (1, 0, or left out), wrongly judged they are 0. Raises `UsageError` where no image is left to average
+    over.
+    """
+    ai = _conditional(judgement, scores)
+    everything = {name: np.concatenate([rows, _real_rows(judgement, scores.rules.empty)]) for name, rows in ai.items()}
+    confusion: dict[Label, dict[Verdict, int]] = {label: _count(judgement, label) for label in RIGHT}
+    right: dict[Label, int] = {label: counts[RIGHT[label]] for label, counts in confusion.items()}
+    totals = {label: sum(counts.values()) for label, counts in confusion.items()}
+    return {
+        "judged": sum(totals.values()),
+        "Acc": sum(right.values()) / sum(totals.values()),
+        "Acc_by_class": {label: right[label] / totals[label] if totals[label] else None for label in RIGHT},
+        "unrecognised": sum(counts["unrecognised"] for counts in confusion.values()),
+        "confusion": confusion,
+        "unanswered": len(judgement.unanswered),
+        "unlabelled": len(judgement.unlabelled),
+        **{name: _by_view(rows) for name, rows in ai.items()},
+        "ai_images": len(ai["CSemAP"]),
+        "all_images": {
+            "images": len(everything["CSemAP"]),
+            **{name: _by_view(rows) for name, rows in everything.items()},
+        },
+    }
+
+
+def _conditional(judgement: Judgement, scores: Scores) -> dict[str, NDArray[np.float64]]:
+    """CSemAP and CSemF1 of each AI image that counts, [images, views]; an empty image leaves only if rightly judged."""
+    foreign = [image for image in scores.images if judgement.labels.get(image) != "ai"]
+    if foreign:
+        raise ValueError(f"scored images that are not judged and labelled AI: {name_some(foreign)}")
+    right = np.array([judgement.verdicts[image] == RIGHT["ai"] for image in scores.images], np.bool_)
+    kept = scores.counted | ~right
+    macro = scores.macro()
+    return {f"C{name}": np.where(right[:, None], values, 0.0)[kept] for name, values in macro.items()}
+
+
+def _real_rows(judgement: Judgement, empty: EmptyRule) -> NDArray[np.float64]:
+    """[images, views] of the real images."""
+    right = [judgement.verdicts[image] == RIGHT["real"] for image in sorted(judgement.chosen("real"))]
+    kept = [is_right for is_right in right if not (is_right and empty == "skip")]
+    values = [float(is_right and empty == "score") for is_right in kept]
+    return np.repeat(np.array(values, np.float64)[:, None], len(VIEWS), axis=1)
+
+
+def _count(judgement: Judgement, label: Label) -> dict[Verdict, int]:
+    counts = Counter(judgement.verdicts[image] for image in judgement.chosen(label))
+    return {verdict: counts[verdict] for verdict in VERDICTS}
+
+
+def _by_view(rows: NDArray[np.float64]) -> dict[str, float]:
+    if not len(rows):
+        raise UsageError("no AI image to average over: all are empty on both sides, and --empty skip leaves those out")
+    return {view: float(value) for view, value in zip(VIEWS, rows.mean(axis=0), strict=True)}
+
+
+def _anomalies(images: Mapping[str, ImageAnnotations], name: str) -> bool:
+    return name in images and bool(images[name].anomalies)
+
+
+def _answer(images: Mapping[str, ImageAnnotations], name: str) -> str | None:
+    image = images.get(name)
+    return None if image is None or image.failure is not None else image.answer

@@ -1,0 +1,112 @@
+"""Predictions and ground truth brought together, image by image, and what becomes of images in only one file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from anomagent.benchmark.annotations import AnnotationSet, ImageAnnotations
+from anomagent.errors import UsageError
+from anomagent.evaluation.pairs import Pair
+
+Missing = Literal["error", "empty", "skip"]
+"""Images in only one file: refuse, take the other side as empty, or leave them out."""
+
+_EXAMPLES = 3
+_LONGEST = 80
+_WAYS_OUT = "pass --missing empty to take the other side as empty, or --missing skip to leave them out"
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What is scored, and what was found on one side only."""
+
+    pairs: tuple[Pair, ...]
+    """In the ground truth's order, then images of the predictions alone in theirs."""
+    missing: Missing
+    """The rule in force."""
+    only_predictions: tuple[str, ...]
+    """Base names of images without ground truth."""
+    only_ground_truth: tuple[str, ...]
+    """Base names of images without predictions, failed ones included."""
+    failures: Mapping[str, str]
+    """Why a side has no result, by base name. An image that failed on its only side is in no pair under any rule."""
+    bad_predictions: int
+    """Entries of the predictions that could not be read; they are in no pair."""
+    bad_ground_truth: int
+
+
+def pair_up(predictions: AnnotationSet, ground_truth: AnnotationSet, missing: Missing = "error") -> Pairing:
+    """Match images by base name. A failed image has no result, so it counts as missing from its file.
+
+    Under `empty` an image of one file alone is paired with nothing; if it is itself empty, the rule of empty images
+    applies to it. Raises `UsageError` where two keys share a base name, where images are missing and may not be, and
+    where nothing is left to score.
+    """
+    predicted, true = predictions.by_base_name(), ground_truth.by_base_name()
+    failures = {
+        name: image.failure for side in (true, predicted) for name, image in side.items() if image.failure is not None
+    }
+    found, wanted = _with_result(predicted), _with_result(true)
+    only_predictions = tuple(name for name in found if name not in wanted)
+    only_ground_truth = tuple(name for name in wanted if name not in found)
+    if missing == "error" and (only_predictions or only_ground_truth or failures):
+        raise UsageError(_complaint(predictions, ground_truth, only_predictions, only_ground_truth, failures))
+    names = [*wanted, *only_predictions]
+    if missing == "skip":
+        names = [name for name in wanted if name in found]
+    if not names:
+        raise UsageError(f"{predictions.source} and {ground_truth.source} leave no image to score; check the files")
+    nothing = ImageAnnotations("")
+    return Pairing(
+        tuple(Pair(n, found.get(n, nothing).anomalies, wanted.get(n, nothing).anomalies) for n in names),
+        missing,
+        only_predictions,
+        only_ground_truth,
+        failures,
+        len(predictions.bad),
+        len(ground_truth.bad),
+    )
+
+
+def _with_result(images: Mapping[str, ImageAnnotations]) -> dict[str, ImageAnnotations]:
+    return {name: image for name, image in images.items() if image.failure is None}
+
+
+def _complaint(
+    predictions: AnnotationSet,
+    ground_truth: AnnotationSet,
+    only_predictions: Sequence[str],
+    only_ground_truth: Sequence[str],
+    failures: Mapping[str, str],
+) -> str:
+    parts: list[str] = []
+    if only_predictions:
+        parts.append(f"{len(only_predictions)} only in {predictions.source} ({name_some(only_predictions)})")
+    absent = [name for name in only_ground_truth if name not in failures]
+    if absent:
+        parts.append(f"{len(absent)} only in {ground_truth.source} ({name_some(absent)})")
+    if failures:
+        name, reason = next(iter(failures.items()))
+        parts.append(f"{len(failures)} failed ({shorten(name)}: {shorten(reason)})")
+    hint = _suffix_hint(only_predictions, only_ground_truth)
+    return f"images without a counterpart: {', '.join(parts)}; {hint}{_WAYS_OUT}"
+
+
+def _suffix_hint(only_predictions: Sequence[str], only_ground_truth: Sequence[str]) -> str:
+    stems = {PurePosixPath(name).stem: name for name in only_ground_truth}
+    for name in only_predictions:
+        if other := stems.get(PurePosixPath(name).stem):
+            return f"{shorten(name)} and {shorten(other)} differ in the extension only: name images alike, or "
+    return ""
+
+
+def name_some(names: Sequence[str]) -> str:
+    """The first few names, quoted, for a message."""
+    shown = ", ".join(shorten(name) for name in names[:_EXAMPLES])
+    return shown + (", ..." if len(names) > _EXAMPLES else "")
+
+
+def shorten(text: str) -> str:
+    """`text` quoted on one line, cut to a length fit for a message."""
+    return repr(text if len(text) <= _LONGEST else text[:_LONGEST] + "...")

@@ -1,0 +1,158 @@
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from anomagent.benchmark.annotations import AnnotationSet, ImageAnnotations
+from anomagent.errors import UsageError
+from anomagent.evaluation.deepfake import Judgement, Label, detect, judge, keep_images, read_verdict
+from anomagent.evaluation.pairing import Missing, pair_up
+from anomagent.evaluation.scores import EmptyRule, Protocol, Scores, score
+from tests.evaluation.metric_cases import alike, anomalies, pair
+
+LABELS: dict[str, Label] = {"a.png": "ai", "b.png": "ai", "c.png": "ai", "r.png": "real", "s.png": "real"}
+TRUTH = AnnotationSet(
+    "gt.json",
+    {
+        **{name: ImageAnnotations(name, anomalies(10)) for name in ("a.png", "b.png", "c.png")},
+        "r.png": ImageAnnotations("r.png", description="A plain street."),
+        "s.png": ImageAnnotations("s.png"),
+    },
+)
+
+
+def answers(said: Mapping[str, str | None], **failed: str) -> AnnotationSet:
+    """Every answer comes with one anomaly, the answers of "no" included."""
+    images = {name: ImageAnnotations(name, anomalies(10), answer) for name, answer in said.items()}
+    return AnnotationSet(
+        "pred.json", {**images, **{f"{k}.png": ImageAnnotations(f"{k}.png", failure=v) for k, v in failed.items()}}
+    )
+
+
+SAID = {"a.png": "Yes.", "b.png": "no", "c.png": "Perhaps", "r.png": "No, it is real", "s.png": "yes"}
+
+
+def of_ai(protocol: Protocol = "paper", empty: EmptyRule | None = None) -> Scores:
+    """All three AI images are found in full: AP and F1 are 1 whatever the protocol."""
+    pairs = [pair([10], 1, name) for name in ("a.png", "b.png", "c.png")]
+    return score(pairs, [alike([[1.0]])] * 3, protocol, empty=empty)
+
+
+def judged(missing: Missing = "error") -> Judgement:
+    return judge(answers(SAID), TRUTH, LABELS, missing)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ("yes", "yes"),
+        ("  **Yes**, the hand has six fingers.", "yes"),
+        ("NO.", "no"),
+        ('"No"', "no"),
+        ("_no_", "no"),
+        ("> # yes\nbecause", "yes"),
+        ("“Yes”—clearly", "yes"),
+        ("Yes,the hand", "yes"),
+        ("Yes/No", "unrecognised"),
+        ("no-one knows", "unrecognised"),
+        ("Not AI", "unrecognised"),
+        ("yesterday", "unrecognised"),
+        ("The answer is yes", "unrecognised"),
+        ("1. Yes", "unrecognised"),
+        ("", "unrecognised"),
+        ("***", "unrecognised"),
+    ],
+)
+def test_the_verdict_is_the_first_word(answer: str, verdict: str) -> None:
+    assert read_verdict(answer) == verdict
+
+
+@pytest.mark.parametrize(("protocol", "real_right"), [("paper", 1.0), ("released", 0.0)])
+def test_right_verdicts_keep_the_score_and_wrong_ones_lose_it(protocol: Protocol, real_right: float) -> None:
+    result = detect(judged(), of_ai(protocol))
+    # Right: a (AI, yes) and r (real, no). Wrong: b (no), c (unrecognised), s (yes).
+    assert result["Acc"] == 2 / 5
+    assert result["Acc_by_class"] == {"real": 1 / 2, "ai": 1 / 3}
+    assert result["unrecognised"] == 1
+    assert result["confusion"] == {
+        "ai": {"yes": 1, "no": 1, "unrecognised": 1},
+        "real": {"yes": 1, "no": 1, "unrecognised": 0},
+    }
+    # Over the AI images 1, 0, 0. Over all five there is r as well, emptied on both sides: 1 or 0 by the rule.
+    assert result["CSemAP"] == result["CSemF1"] == pytest.approx(dict.fromkeys(("Phe", "Rea", "Full"), 1 / 3))
+    assert result["all_images"]["CSemAP"]["Full"] == pytest.approx((1 + real_right) / 5)
+    assert (result["ai_images"], result["all_images"]["images"]) == (3, 5)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_skipped_empty_images_leave_the_mean_only_where_they_were_rightly_judged() -> None:
+    # r is rightly judged, so empty on both sides, and leaves; s is wrong and stays as 0: 1 of 4.
+    result = detect(judged(), of_ai(empty="skip"))
+    assert result["all_images"]["CSemF1"]["Rea"] == pytest.approx(1 / 4)
+    assert result["all_images"]["images"] == 4
+
+
+def test_an_ai_image_without_anomalies_counts_by_verdict() -> None:
+    # a, rightly judged, is empty on both sides: 1 under score, out under skip. b, wrongly judged, is 0 in either.
+    pairs, tables = [pair([], 0, "a.png"), pair([], 0, "b.png")], [alike([], 0)] * 2
+    judgement = Judgement({"a.png": "ai", "b.png": "ai"}, {"a.png": "yes", "b.png": "no"}, "error", (), ())
+    assert detect(judgement, score(pairs, tables))["CSemAP"]["Full"] == 0.5
+    skipped = detect(judgement, score(pairs, tables, empty="skip"))
+    assert (skipped["CSemAP"]["Full"], skipped["ai_images"]) == (0.0, 1)
+    with pytest.raises(UsageError, match="no AI image to average over"):
+        detect(judgement, score(pairs[:1], tables[:1], empty="skip"))
+
+
+def test_a_class_without_images_has_no_accuracy() -> None:
+    labels: dict[str, Label] = {"a.png": "ai"}
+    judgement = judge(answers({"a.png": "yes"}), keep_images(TRUTH, {"a.png"}), labels)
+    result = detect(judgement, score([pair([10], 1, "a.png")], [alike([[1.0]])]))
+    assert result["Acc_by_class"] == {"real": None, "ai": 1.0}
+
+
+def test_images_of_a_class_are_kept_for_scoring() -> None:
+    judgement = judged()
+    chosen = judgement.chosen("ai")
+    pairing = pair_up(keep_images(answers(SAID), chosen), keep_images(TRUTH, chosen))
+    assert [p.image for p in pairing.pairs] == ["a.png", "b.png", "c.png"]
+
+
+def test_missing_answers_and_labels_are_an_error_unless_asked_for() -> None:
+    said = answers({"a.png": "yes", "b.png": None, "r.png": "no", "x.png": "no"}, c="refused")
+    with pytest.raises(UsageError) as caught:
+        judge(said, TRUTH, LABELS)
+    assert str(caught.value) == (
+        "3 labelled images have no answer in pred.json ('b.png', 'c.png', 's.png') and 1 images have no label "
+        "('x.png'); pass --missing empty to count a missing answer as wrong, or --missing skip to leave such images out"
+    )
+
+
+def test_missing_answers_are_wrong_or_left_out() -> None:
+    said = answers({"a.png": "yes", "r.png": "no", "x.png": "no"}, c="refused")
+    emptied = judge(said, TRUTH, LABELS, "empty")
+    assert emptied.unanswered == ("b.png", "c.png", "s.png")
+    assert emptied.unlabelled == ("x.png",)
+    result = detect(emptied, of_ai())
+    assert (result["Acc"], result["unrecognised"], result["unanswered"], result["unlabelled"]) == (2 / 5, 3, 3, 1)
+    skipped = judge(said, TRUTH, LABELS, "skip")
+    result = detect(skipped, score([pair([10], 1, "a.png")], [alike([[1.0]])]))
+    assert (result["Acc"], result["judged"], result["CSemAP"]["Full"]) == (1.0, 2, 1.0)
+
+
+def test_labels_meet_images_by_base_name() -> None:
+    labels: dict[str, Label] = {f"1_fake/{name}": label for name, label in LABELS.items()}
+    assert judge(answers(SAID), TRUTH, labels).verdicts == judged().verdicts
+    with pytest.raises(UsageError, match="two labels share a base name"):
+        judge(answers(SAID), TRUTH, {**labels, "a.png": "ai"})
+
+
+def test_labels_that_cannot_be_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"anomalies in 1 images labelled real \('a\.png'\)"):
+        judge(answers(SAID), TRUTH, {**LABELS, "a.png": "real"})
+    with pytest.raises(UsageError, match="no image labelled AI is left"):
+        judge(answers({"r.png": "no"}), keep_images(TRUTH, {"r.png"}), {"r.png": "real"})
+
+
+def test_scores_of_other_images_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"not judged and labelled AI: 'r\.png'"):
+        detect(judged(), score([pair([], 0, "r.png")], [alike([], 0)]))
