@@ -1,0 +1,57 @@
+"""Manifests: tables that say where images come from."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from anomagent.benchmark.annotations import base_name
+from anomagent.benchmark.documents import shown
+from anomagent.benchmark.tables import Row, read_rows, text_in
+from anomagent.errors import UsageError
+
+COLUMNS: Final = ("image", "prompt", "generator", "source", "id")
+"""What a manifest may say; other columns are not looked at."""
+
+
+def read_manifest(path: Path, wanted: Collection[str] = ()) -> list[dict[str, str]]:
+    """The rows of a manifest: CSV, JSON lines, a JSON list or Parquet, in their order.
+
+    Every row has an image and each column of `wanted`; of the other `COLUMNS` those that it gives. A row that is there
+    twice counts once. Raises `UsageError` for a table that cannot be read, a missing value, and an image with two
+    different rows.
+    """
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    for row in read_rows(path, COLUMNS):
+        entry = _entry(row, path, ("image", *wanted))
+        place, known = found.setdefault(entry["image"], (row.place, entry))
+        if known != entry:
+            raise UsageError(
+                f"{path}: {place} and {row.place} say different things about {shown(entry['image'])}; keep one"
+            )
+    return [entry for _, entry in found.values()]
+
+
+def read_sources(path: Path) -> dict[str, str]:
+    """The source, a generator for instance, of each image of a manifest, by base name.
+
+    The column "source" counts, or "generator" in a row without it. Raises `UsageError` as `read_manifest` does, and for
+    two images that share a base name and have different sources.
+    """
+    found: dict[str, str] = {}
+    for row in read_manifest(path):
+        source, name = row.get("source") or row.get("generator"), base_name(row["image"])
+        if source is None:
+            raise UsageError(f"{path}: {shown(row['image'])} has no source; add a column source")
+        if found.setdefault(name, source) != source:
+            raise UsageError(f"{path}: two images {shown(name)} have different sources; rename one")
+    return found
+
+
+def _entry(row: Row, path: Path, needed: Collection[str]) -> dict[str, str]:
+    texts = {column: text_in(row, column, path) for column in COLUMNS}
+    entry = {column: text for column, text in texts.items() if text is not None}
+    if missing := [column for column in needed if column not in entry]:
+        raise UsageError(f"{path}: {row.place}: no {missing[0]}; every row needs {', '.join(needed)}")
+    if not base_name(entry["image"]).strip():
+        raise UsageError(f"{path}: {row.place}: {shown(entry['image'])} is no name of an image; correct the file")
+    return entry

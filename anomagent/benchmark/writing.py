@@ -1,0 +1,59 @@
+"""Writes annotations and predictions as the benchmark's own files have them."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from anomagent.errors import UsageError
+from anomagent.state.classic_text import describe_severity
+from anomagent.state.findings import Anomaly
+
+Variant = Literal["released", "project-page"]
+"""released: "Observed Phenomenon" and severity as text, "25/100 (clearly unnatural)."; project-page: lower-case keys,
+severity as a number."""
+
+
+def write_annotations(path: Path, images: Mapping[str, Sequence[Anomaly]], variant: Variant = "released") -> None:
+    """Write the anomalies by image, in their order, whole or not at all. Severity: 0 = completely implausible.
+
+    Reading the file gives the same quadruples, except that a name loses a list prefix ("@1. Name: ") and outer white
+    space. Objects and support have no place in these shapes. Raises `UsageError` where the file cannot be written or an
+    anomaly has an empty text, which no reader accepts.
+    """
+    shape = _released if variant == "released" else _project_page
+    content = {image: [shape(_whole(path, image, anomaly)) for anomaly in found] for image, found in images.items()}
+    _write(path, json.dumps(content, ensure_ascii=False, indent=4) + "\n")
+
+
+def _released(anomaly: Anomaly) -> dict[str, str]:
+    return {
+        "Name": anomaly.name,
+        "Observed Phenomenon": anomaly.phenomenon,
+        "Reasoning": anomaly.reasoning,
+        "Severity Score": f"{anomaly.severity}/100 ({describe_severity(anomaly.severity)}).",
+    }
+
+
+def _project_page(anomaly: Anomaly) -> dict[str, str | int]:
+    return anomaly.model_dump(include={"name", "phenomenon", "reasoning", "severity"})
+
+
+def _whole(path: Path, image: str, anomaly: Anomaly) -> Anomaly:
+    texts = {"name": anomaly.name, "phenomenon": anomaly.phenomenon, "reasoning": anomaly.reasoning}
+    if empty := [field for field, text in texts.items() if not text.strip()]:
+        raise UsageError(f"{path}: not written: an anomaly of {image!r} has no {empty[0]}; correct or leave it out")
+    return anomaly
+
+
+def _write(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_bytes(text.encode("utf-8"))
+        unfinished.replace(path)
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{path}: not written: half a surrogate pair in a text or a name; correct it") from error
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
