@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomagent.benchmark.annotations import AnnotationSet, ImageAnnotations, base_name
+from anomagent.benchmark.labels import Labels
 from anomagent.errors import UsageError
 from anomagent.evaluation.pairing import Missing, name_some
 from anomagent.evaluation.pairs import VIEWS
@@ -52,8 +53,20 @@ def read_verdict(answer: str) -> Verdict:
     return "yes" if match[1].lower() == "yes" else "no"
 
 
-def judge(
-    predictions: AnnotationSet, ground_truth: AnnotationSet, labels: Mapping[str, Label], missing: Missing = "error"
+def add_answers(predictions: AnnotationSet, answers: AnnotationSet) -> AnnotationSet:
+    """`predictions` with the answers of another file, whose text may also be read as a description of the image.
+
+    An image that was only answered has no anomalies. Raises `UsageError` where two keys of a file share a base name.
+    """
+    images = predictions.by_base_name()
+    for name, said in answers.by_base_name().items():
+        image = images.get(name) or ImageAnnotations(said.key)
+        images[name] = replace(image, answer=said.answer or said.description)
+    return replace(predictions, images={image.key: image for image in images.values()})
+
+
+def read_verdicts(
+    predictions: AnnotationSet, ground_truth: AnnotationSet, labels: Labels, missing: Missing = "error"
 ) -> Judgement:
     """Read the verdict on every labelled image; `labels` may name images by path, they are matched by base name.
 
@@ -61,7 +74,7 @@ def judge(
     image labelled real, and where no image labelled AI is left.
     """
     answers, truth = predictions.by_base_name(), ground_truth.by_base_name()
-    by_name: dict[str, Label] = {base_name(key): label for key, label in labels.items()}
+    by_name: dict[str, Label] = {base_name(key): "ai" if is_ai else "real" for key, is_ai in labels.items()}
     if len(by_name) < len(labels):
         raise UsageError("two labels share a base name, by which images are matched; rename the images")
     contradicted = [name for name, label in by_name.items() if label == "real" and _anomalies(truth, name)]
@@ -76,7 +89,7 @@ def judge(
         raise UsageError(
             f"{len(unanswered)} labelled images have no answer in {predictions.source} ({name_some(unanswered)}) and "
             f"{len(unlabelled)} images have no label ({name_some(unlabelled)}); pass --missing empty to count a "
-            "missing answer as wrong, or --missing skip to leave such images out"
+            "missing answer as wrong, --missing skip to leave such images out, or --answers FILE"
         )
     left_out = set(unanswered) if missing == "skip" else set[str]()
     judged: dict[str, Label] = {name: label for name, label in by_name.items() if name not in left_out}

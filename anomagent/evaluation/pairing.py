@@ -47,7 +47,7 @@ def pair_up(predictions: AnnotationSet, ground_truth: AnnotationSet, missing: Mi
     failures = {
         name: image.failure for side in (true, predicted) for name, image in side.items() if image.failure is not None
     }
-    found, wanted = _with_result(predicted), _with_result(true)
+    found, wanted, nothing = _with_result(predicted), _with_result(true), ImageAnnotations("")
     only_predictions = tuple(name for name in found if name not in wanted)
     only_ground_truth = tuple(name for name in wanted if name not in found)
     if missing == "error" and (only_predictions or only_ground_truth or failures):
@@ -55,9 +55,10 @@ def pair_up(predictions: AnnotationSet, ground_truth: AnnotationSet, missing: Mi
     names = [*wanted, *only_predictions]
     if missing == "skip":
         names = [name for name in wanted if name in found]
+    # A failure says nothing: on an image without ground truth it must not pass for rightly finding nothing.
+    names = [name for name in names if name not in failures or wanted.get(name, found.get(name, nothing)).anomalies]
     if not names:
         raise UsageError(f"{predictions.source} and {ground_truth.source} leave no image to score; check the files")
-    nothing = ImageAnnotations("")
     return Pairing(
         tuple(Pair(n, found.get(n, nothing).anomalies, wanted.get(n, nothing).anomalies) for n in names),
         missing,

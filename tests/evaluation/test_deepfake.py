@@ -5,12 +5,12 @@ import pytest
 
 from anomagent.benchmark.annotations import AnnotationSet, ImageAnnotations
 from anomagent.errors import UsageError
-from anomagent.evaluation.deepfake import Judgement, Label, detect, judge, keep_images, read_verdict
+from anomagent.evaluation.deepfake import Judgement, add_answers, detect, keep_images, read_verdict, read_verdicts
 from anomagent.evaluation.pairing import Missing, pair_up
 from anomagent.evaluation.scores import EmptyRule, Protocol, Scores, score
 from tests.evaluation.metric_cases import alike, anomalies, pair
 
-LABELS: dict[str, Label] = {"a.png": "ai", "b.png": "ai", "c.png": "ai", "r.png": "real", "s.png": "real"}
+LABELS = {"a.png": True, "b.png": True, "c.png": True, "r.png": False, "s.png": False}
 TRUTH = AnnotationSet(
     "gt.json",
     {
@@ -39,7 +39,7 @@ def of_ai(protocol: Protocol = "paper", empty: EmptyRule | None = None) -> Score
 
 
 def judged(missing: Missing = "error") -> Judgement:
-    return judge(answers(SAID), TRUTH, LABELS, missing)
+    return read_verdicts(answers(SAID), TRUTH, LABELS, missing)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_an_ai_image_without_anomalies_counts_by_verdict() -> None:
 
 
 def test_a_class_without_images_has_no_accuracy() -> None:
-    labels: dict[str, Label] = {"a.png": "ai"}
-    judgement = judge(answers({"a.png": "yes"}), keep_images(TRUTH, {"a.png"}), labels)
+    labels = {"a.png": True}
+    judgement = read_verdicts(answers({"a.png": "yes"}), keep_images(TRUTH, {"a.png"}), labels)
     result = detect(judgement, score([pair([10], 1, "a.png")], [alike([[1.0]])]))
     assert result["Acc_by_class"] == {"real": None, "ai": 1.0}
 
@@ -120,39 +120,47 @@ def test_images_of_a_class_are_kept_for_scoring() -> None:
 def test_missing_answers_and_labels_are_an_error_unless_asked_for() -> None:
     said = answers({"a.png": "yes", "b.png": None, "r.png": "no", "x.png": "no"}, c="refused")
     with pytest.raises(UsageError) as caught:
-        judge(said, TRUTH, LABELS)
+        read_verdicts(said, TRUTH, LABELS)
     assert str(caught.value) == (
         "3 labelled images have no answer in pred.json ('b.png', 'c.png', 's.png') and 1 images have no label "
-        "('x.png'); pass --missing empty to count a missing answer as wrong, or --missing skip to leave such images out"
+        "('x.png'); pass --missing empty to count a missing answer as wrong, --missing skip to leave such images out, or --answers FILE"
     )
 
 
 def test_missing_answers_are_wrong_or_left_out() -> None:
     said = answers({"a.png": "yes", "r.png": "no", "x.png": "no"}, c="refused")
-    emptied = judge(said, TRUTH, LABELS, "empty")
+    emptied = read_verdicts(said, TRUTH, LABELS, "empty")
     assert emptied.unanswered == ("b.png", "c.png", "s.png")
     assert emptied.unlabelled == ("x.png",)
     result = detect(emptied, of_ai())
     assert (result["Acc"], result["unrecognised"], result["unanswered"], result["unlabelled"]) == (2 / 5, 3, 3, 1)
-    skipped = judge(said, TRUTH, LABELS, "skip")
+    skipped = read_verdicts(said, TRUTH, LABELS, "skip")
     result = detect(skipped, score([pair([10], 1, "a.png")], [alike([[1.0]])]))
     assert (result["Acc"], result["judged"], result["CSemAP"]["Full"]) == (1.0, 2, 1.0)
 
 
 def test_labels_meet_images_by_base_name() -> None:
-    labels: dict[str, Label] = {f"1_fake/{name}": label for name, label in LABELS.items()}
-    assert judge(answers(SAID), TRUTH, labels).verdicts == judged().verdicts
+    labels = {f"1_fake/{name}": label for name, label in LABELS.items()}
+    assert read_verdicts(answers(SAID), TRUTH, labels).verdicts == judged().verdicts
     with pytest.raises(UsageError, match="two labels share a base name"):
-        judge(answers(SAID), TRUTH, {**labels, "a.png": "ai"})
+        read_verdicts(answers(SAID), TRUTH, {**labels, "a.png": True})
 
 
 def test_labels_that_cannot_be_are_refused() -> None:
     with pytest.raises(UsageError, match=r"anomalies in 1 images labelled real \('a\.png'\)"):
-        judge(answers(SAID), TRUTH, {**LABELS, "a.png": "real"})
+        read_verdicts(answers(SAID), TRUTH, {**LABELS, "a.png": False})
     with pytest.raises(UsageError, match="no image labelled AI is left"):
-        judge(answers({"r.png": "no"}), keep_images(TRUTH, {"r.png"}), {"r.png": "real"})
+        read_verdicts(answers({"r.png": "no"}), keep_images(TRUTH, {"r.png"}), {"r.png": False})
 
 
 def test_scores_of_other_images_are_refused() -> None:
     with pytest.raises(ValueError, match=r"not judged and labelled AI: 'r\.png'"):
         detect(judged(), score([pair([], 0, "r.png")], [alike([], 0)]))
+
+
+def test_answers_may_come_from_a_file_of_their_own() -> None:
+    """A bare text is read as a description; an image that was only answered has no anomalies."""
+    pred = AnnotationSet("pred.json", {"1_fake/a.png": ImageAnnotations("1_fake/a.png", anomalies(10))})
+    said = {"a.png": ImageAnnotations("a.png", description="Yes."), "r.png": ImageAnnotations("r.png", answer="No")}
+    joined = add_answers(pred, AnnotationSet("answers.json", said)).by_base_name()
+    assert [(joined[name].answer, len(joined[name].anomalies)) for name in joined] == [("Yes.", 1), ("No", 0)]
