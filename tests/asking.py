@@ -74,7 +74,7 @@ class ScriptedAsk:
     async def __call__(
         self,
         context: AnalysisContext,
-        image: ImageRef,
+        image: ImageRef | None,
         prompt: Prompt,
         reply: type[Any],
         *,

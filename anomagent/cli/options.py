@@ -41,10 +41,10 @@ def settings_of(roles: list[str] | None = None, **flags: Any) -> "Settings":
 
 def _role_model(text: str) -> tuple[str, str]:
     """`ObjectPerceiver=openai:gpt-4o` or `object_perceiver=...` as a setting and its value."""
-    from anomagent.state.context import Role, role_field
+    from anomagent.state.context import AgentRole, role_field
 
     name, _, model = text.partition("=")
-    known: tuple[Role, ...] = get_args(Role)
+    known: tuple[AgentRole, ...] = get_args(AgentRole)
     field = next((role_field(role) for role in known if name.strip() in (role, role_field(role))), None)
     if field is None:
         raise ConfigurationError(f"--role {text}: no role {name!r}; known: {', '.join(known)}")
@@ -59,3 +59,12 @@ def check_writable(file: Path | None) -> None:
         return
     if file.is_dir() or not os.access(file.parent, os.W_OK):
         raise ConfigurationError(f"cannot write {file}: it is a folder, or its folder is missing or not writable")
+
+
+def check_folder(folder: Path | None) -> None:
+    """Raises `ConfigurationError` if files cannot be written into `folder`, which need not exist yet."""
+    if folder is None:
+        return
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise ConfigurationError(f"cannot write into {folder}: {existing} is no folder or not writable")

@@ -60,10 +60,10 @@ class Budget:
         return cost
 
 
-def largest_usage(request: Request, image: ImageRef) -> Usage:
+def largest_usage(request: Request, image: ImageRef | None) -> Usage:
     """An upper estimate of the tokens of `request`, its answer filling all its room."""
     prompt = request.prompt
     characters = len(prompt.system) + len(prompt.text) + sum(len(turn.text) for turn in request.turns)
-    pixels = min(image["width"] * image["height"], request.max_pixels)
+    pixels = min(image["width"] * image["height"], request.max_pixels) if image else 0
     input_tokens = math.ceil(characters / _CHARACTERS_PER_TOKEN) + math.ceil(pixels / _PIXELS_PER_TOKEN) + 100
     return Usage(input_tokens=input_tokens, output_tokens=request.max_tokens)

@@ -40,7 +40,7 @@ class Call(Generic[R]):
     price: Price | None
     prompt: Prompt
     reply: type[R]
-    image: ImageRef
+    image: ImageRef | None
     max_pixels: int
     temperature: float | None
     object: str | None
@@ -54,30 +54,39 @@ class Call(Generic[R]):
         client: Client,
         price: Price | None,
         context: AnalysisContext,
-        image: ImageRef,
+        image: ImageRef | None,
         prompt: Prompt,
         reply: type[R],
         object: str | None,
         slot: int,
     ) -> "Call[R]":
-        """Fix the call and its ledger key."""
-        parameters: dict[str, Any] = {"max_pixels": context.image_max_pixels, "temperature": context.temperature}
+        """Fix the call and its ledger key. Without an image the key knows no image and no size of one."""
+        parameters: dict[str, Any] = {"temperature": context.temperature}
+        if image:
+            parameters["max_pixels"] = context.image_max_pixels
         key = call_key(
             model=client.identity,
             parameters=parameters,
             prompt=prompt,
             reply=reply,
-            image_sha256=image["sha256"],
+            image_sha256=image["sha256"] if image else "",
             slot=slot,
         )
-        return cls(client, price, prompt, reply, image, **parameters, object=object, slot=slot, key=key)
+        return cls(
+            client, price, prompt, reply, image, context.image_max_pixels, context.temperature, object, slot, key
+        )
+
+    @property
+    def image_sha256(self) -> str:
+        """The image's content hash, "" without an image."""
+        return self.image["sha256"] if self.image else ""
 
     def request(self, max_tokens: int, turns: tuple[Turn, ...]) -> Request:
         """The request with this much room for the answer, after these turns."""
         return Request(
             prompt=self.prompt,
-            image_path=self.image["path"],
-            image_sha256=self.image["sha256"],
+            image_path=self.image["path"] if self.image else None,
+            image_sha256=self.image_sha256,
             max_pixels=self.max_pixels,
             max_tokens=max_tokens,
             temperature=self.temperature,
@@ -97,7 +106,7 @@ class Call(Generic[R]):
             object=self.object,
             slot=self.slot,
             model=self.client.identity,
-            image_sha256=self.image["sha256"],
+            image_sha256=self.image_sha256,
             prompt=self.prompt.text,
             status=status,
             error=failure.code if failure else None,

@@ -93,7 +93,9 @@ class ChatClient:
     async def _messages(self, request: Request) -> "list[BaseMessage]":
         from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
-        url = await self._images.get(request.image_path, request.image_sha256, request.max_pixels)
+        url = None
+        if request.image_path is not None:
+            url = await self._images.get(request.image_path, request.image_sha256, request.max_pixels)
         messages: list[BaseMessage] = [
             SystemMessage(self._dialect.system(request.prompt.system)),
             HumanMessage(self._dialect.user(url, request.prompt.text)),

@@ -21,8 +21,10 @@ class Dialect:
         """The content of the system message."""
         return text
 
-    def user(self, image_url: str, text: str) -> list[str | dict[str, Any]]:
-        """The content of the first user message: the image, then the text."""
+    def user(self, image_url: str | None, text: str) -> str | list[str | dict[str, Any]]:
+        """The content of the first user message: the image, then the text; plain text without an image."""
+        if image_url is None:
+            return text  # not a list of one part: servers of text models often know no parts
         return [{"type": "image_url", "image_url": {"url": image_url}}, {"type": "text", "text": text}]
 
     def options(self, request: Request) -> dict[str, Any]:
@@ -82,9 +84,9 @@ class TongyiDialect(Dialect):
         """A list of one text part."""
         return [{"text": text}]
 
-    def user(self, image_url: str, text: str) -> list[str | dict[str, Any]]:
-        """The image, then the text, as DashScope's parts."""
-        return [{"image": image_url}, {"text": text}]
+    def user(self, image_url: str | None, text: str) -> str | list[str | dict[str, Any]]:
+        """The image if there is one, then the text, as DashScope's parts."""
+        return [{"text": text}] if image_url is None else [{"image": image_url}, {"text": text}]
 
     def options(self, request: Request) -> dict[str, Any]:
         """Size and temperature are plain arguments there."""

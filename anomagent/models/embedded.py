@@ -21,6 +21,10 @@ FOREIGN = (
     " that can see it: --model openai:gpt-4o with OPENAI_API_KEY set, --model openai:NAME --base-url URL for a vLLM,"
     " SGLang or Ollama server, or --model qwen-vl:Qwen/Qwen2.5-VL-7B-Instruct in this process"
 )
+TEXT_ALONE = (
+    "the embedded model knows only this project's rendered scenes and cannot judge texts; choose a language model:"
+    " --model openai:gpt-4o with OPENAI_API_KEY set, or --model openai:NAME --base-url URL for a server of your own"
+)
 _LONGEST_ANSWER = 1_024
 """Tokens. Its longest right answers have a few hundred; what goes on is a loop."""
 
@@ -43,7 +47,9 @@ class EmbeddedClient:
 
     async def complete(self, request: Request) -> Completion:
         """Answer about a rendered scene. Raises `BadRequest` that lists the real choices for anything else."""
-        if not await self._is_scene(request):
+        if request.image_path is None:
+            raise BadRequest(TEXT_ALONE)
+        if not await self._is_scene(request.image_path, request):
             raise BadRequest(FOREIGN)
         return await self._model.complete(request)
 
@@ -51,11 +57,11 @@ class EmbeddedClient:
         """End the worker and let go of the weights."""
         await self._model.aclose()
 
-    async def _is_scene(self, request: Request) -> bool:
+    async def _is_scene(self, path: str, request: Request) -> bool:
         if self._scene_check is None:
             return True
         if request.image_sha256 not in self._known:
-            look = partial(_looks, self._scene_check, request.image_path, request.max_pixels)
+            look = partial(_looks, self._scene_check, path, request.max_pixels)
             self._known[request.image_sha256] = await asyncio.to_thread(look)
         return self._known[request.image_sha256]
 

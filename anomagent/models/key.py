@@ -17,6 +17,7 @@ def call_key(
     slot: int,
 ) -> str:
     """SHA-256 (hex) over all that decides an answer. `model` is the client's identity; `slot` tells samples apart.
+    `image_sha256` is "" for a call without an image.
 
     The size of the answer and the repair turn are left out: they belong to getting one answer, not to which one.
     """

@@ -27,14 +27,22 @@ _LAYOUT = (
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """One conversation in tokens, and its image in patches."""
+class Patches:
+    """One image as the model takes it."""
 
-    ids: list[int]
     pixel_values: "torch.Tensor"
     """Patches x values of a patch."""
     grid: "torch.Tensor"
     """1 x 3: frames, rows and columns of patches."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """One conversation in tokens, and its image in patches."""
+
+    ids: list[int]
+    image: Patches | None
+    """None: text alone."""
 
 
 class QwenInputs:
@@ -45,7 +53,7 @@ class QwenInputs:
         self._image_processor = image_processor
         self._template = template or tokenizer.chat_template or _LAYOUT
         self._image_id = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
-        self._patches: OrderedDict[tuple[str, int], tuple[Any, Any]] = OrderedDict()
+        self._patches: OrderedDict[tuple[str, int], Patches] = OrderedDict()
         self.padding = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
 
     @classmethod
@@ -62,29 +70,28 @@ class QwenInputs:
 
     def of(self, request: Request) -> Inputs:
         """The tensors of one request. Raises `BadRequest` for an image that the model cannot take."""
-        pixel_values, grid = self._image(request)
-        count = int(grid.prod()) // self._image_processor.merge_size**2
+        image = None if request.image_path is None else self._image(request.image_path, request)
+        count = int(image.grid.prod()) // self._image_processor.merge_size**2 if image else 0
         text = self._text(request).replace(IMAGE_TOKEN, IMAGE_TOKEN * count, 1)
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if (found := ids.count(self._image_id)) != count:
             raise BadRequest(f"the chat template gave {found} image tokens for {count} patches; it is not Qwen-VL's")
-        return Inputs(ids, pixel_values, grid)
+        return Inputs(ids, image)
 
     def batch(self, rows: Sequence[Inputs]) -> dict[str, Any]:
-        """The rows as the model's arguments, padded on the left to the same length."""
+        """The rows, some perhaps without an image, as the model's arguments, padded on the left to the same length."""
         import torch
 
         length = max(len(row.ids) for row in rows)
         ids = torch.tensor([[self.padding] * (length - len(row.ids)) + row.ids for row in rows])
         mask = torch.tensor([[0] * (length - len(row.ids)) + [1] * len(row.ids) for row in rows])
-        return {
-            "input_ids": ids,
-            "attention_mask": mask,
-            # Without it positions silently fall back to one dimension.
-            "mm_token_type_ids": ((ids == self._image_id) & mask.bool()).int(),
-            "pixel_values": torch.cat([row.pixel_values for row in rows]),
-            "image_grid_thw": torch.cat([row.grid for row in rows]),
-        }
+        arguments = {"input_ids": ids, "attention_mask": mask}
+        if images := [row.image for row in rows if row.image]:
+            # Without the types positions silently fall back to one dimension.
+            arguments["mm_token_type_ids"] = ((ids == self._image_id) & mask.bool()).int()
+            arguments["pixel_values"] = torch.cat([image.pixel_values for image in images])
+            arguments["image_grid_thw"] = torch.cat([image.grid for image in images])
+        return arguments
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer."""
@@ -97,22 +104,23 @@ class QwenInputs:
         ids = {self._tokenizer.eos_token_id, *more, *(i for i in known if i != unknown)}
         return sorted(int(i) for i in ids if i is not None)
 
-    def _image(self, request: Request) -> tuple[Any, Any]:
+    def _image(self, path: str, request: Request) -> Patches:
         """The image's patches; the last few are kept, since many calls are about one image."""
         key = (request.image_sha256, request.max_pixels)
         if key not in self._patches:
             try:
-                image = load_rgb(request.image_path, request.max_pixels)
+                image = load_rgb(path, request.max_pixels)
                 made = self._image_processor(images=[image], return_tensors="pt")
             except (UsageError, ValueError) as error:
                 raise BadRequest(f"this model cannot take the image: {error}") from error
-            self._patches[key] = made["pixel_values"], made["image_grid_thw"]
+            self._patches[key] = Patches(made["pixel_values"], made["image_grid_thw"])
             if len(self._patches) > 8:
                 self._patches.popitem(last=False)
         return self._patches[key]
 
     def _text(self, request: Request) -> str:
-        parts = [{"type": "image"}, {"type": "text", "text": _harmless(request.prompt.text)}]
+        image = [] if request.image_path is None else [{"type": "image"}]
+        parts = [*image, {"type": "text", "text": _harmless(request.prompt.text)}]
         messages: list[dict[str, Any]] = [
             {"role": "system", "content": _harmless(request.prompt.system)},
             {"role": "user", "content": parts},

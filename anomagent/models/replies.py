@@ -9,13 +9,15 @@ from pydantic import ValidationError
 
 from anomagent.errors import CutOff, Malformed, ModelError, Refused
 from anomagent.models.types import Completion, Turn
-from anomagent.prompts.base import Reply
+from anomagent.prompts.base import Reply, excerpt
 
 R = TypeVar("R", bound=Reply)
 
 LONGEST_REFUSAL = 600
 """Characters. Declining takes a sentence or two; a longer text without JSON is an answer in the wrong form."""
 
+_SHOWN = 200
+"""Characters of an answer that a message shows."""
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>|\A.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _OBJECT = re.compile(r"\{(?=\s*[\"}])")
 _DECLINES = re.compile(
@@ -33,7 +35,7 @@ _DECLINES = re.compile(
 def judge(completion: Completion, reply: type[R]) -> R | Refused | CutOff | Malformed:
     """The validated reply, or the failure that it is: not raised, since the caller may still ask again."""
     if completion.finish_reason == "refusal" or looks_like_refusal(completion.text):
-        return Refused(f"the model declined to answer: {_excerpt(completion.text) or 'no reason given'}")
+        return Refused(f"the model declined to answer: {excerpt(completion.text, _SHOWN) or 'no reason given'}")
     if completion.finish_reason == "length":
         return CutOff("the answer did not fit; ask for less or choose a model that can answer at greater length")
     try:
@@ -89,11 +91,6 @@ def _no_constant(name: str) -> NoReturn:
 def _explain(error: ValidationError) -> str:
     found = error.errors(include_url=False)
     # A name in a path may be the model's own: any text of any length.
-    problems = [f"{_excerpt('.'.join(map(str, e['loc'])), 80) or 'the object'}: {e['msg']}" for e in found]
+    problems = [f"{excerpt('.'.join(map(str, e['loc'])), 80) or 'the object'}: {e['msg']}" for e in found]
     more = f"; and {len(problems) - 8} more" if len(problems) > 8 else ""
     return "; ".join(problems[:8]) + more
-
-
-def _excerpt(text: str, length: int = 200) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"

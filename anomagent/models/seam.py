@@ -73,14 +73,14 @@ class Seam:
     async def ask(
         self,
         context: AnalysisContext,
-        image: ImageRef,
+        image: ImageRef | None,
         prompt: Prompt,
         reply: type[R],
         *,
         object: str | None = None,
         slot: int = 0,
     ) -> Answer[R]:
-        """Ask `prompt` about `image` and return the validated reply.
+        """Ask `prompt` about `image`, or with None about its text alone, and return the validated reply.
 
         Raises a `ModelError` whose `call` says what the failure cost, or `ConfigurationError` where the model cannot
         be used at all.

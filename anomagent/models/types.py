@@ -34,8 +34,10 @@ class Request:
     """One request as a client sends it: system text, the image, the prompt's text, then any repair turns."""
 
     prompt: Prompt
-    image_path: str
+    image_path: str | None
+    """None: text alone."""
     image_sha256: str
+    """"" where there is no image."""
     max_pixels: int
     max_tokens: int
     temperature: float | None
@@ -89,14 +91,17 @@ class Ask(Protocol):
     async def __call__(
         self,
         context: AnalysisContext,
-        image: ImageRef,
+        image: ImageRef | None,
         prompt: Prompt,
         reply: type[R],
         *,
         object: str | None = None,
         slot: int = 0,
     ) -> Answer[R]:
-        """Ask `prompt` about `image`; `object` is whom it concerns, `slot` tells equal samples apart."""
+        """Ask `prompt` about `image`, or with None about its text alone.
+
+        `object` is whom it concerns, `slot` tells equal samples apart.
+        """
         ...
 
 
@@ -110,6 +115,7 @@ class Attempt(TypedDict):
     slot: int
     model: str
     image_sha256: str
+    """"" for a call without an image."""
     prompt: str
     status: Literal["good", "bad"]
     error: str | None

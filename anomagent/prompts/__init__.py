@@ -3,8 +3,10 @@
 from anomagent.prompts import (
     anomaly_formatter,
     anomaly_integrator,
+    anomaly_judge,
     attribute_analyzer,
     direct_detector,
+    kind_classifier,
     object_perceiver,
     relation_reasoner,
     scene_scanner,
@@ -26,6 +28,9 @@ TEMPLATES: tuple[Template, ...] = (
     anomaly_formatter.FORMAT,
     direct_detector.DETECT,
 )
-"""Every template of the project, in the order in which the pipeline asks them."""
+"""Every template of the agents, in the order in which the pipeline asks them."""
 
-__all__ = ["SYSTEM", "TEMPLATES", "Prompt", "Reply", "Template"]
+ASSESSORS: tuple[Template, ...] = (anomaly_judge.MATCH, kind_classifier.CLASSIFY)
+"""The templates that are about finished results: text alone, each with a system text of its own."""
+
+__all__ = ["ASSESSORS", "SYSTEM", "TEMPLATES", "Prompt", "Reply", "Template"]

@@ -49,7 +49,10 @@ class Reply(BaseModel):
 
 @dataclass(frozen=True)
 class Prompt:
-    """A rendered prompt. The message is: system text, then the image, then `text`; only `text` differs by role."""
+    """A rendered prompt. The message is: system text, the image if there is one, `text`.
+
+    The agents share one system text, so that servers cache it together with the image.
+    """
 
     role: Role
     step: str
@@ -66,6 +69,7 @@ class Template:
     step: str
     reply: type[Reply]
     source: str
+    system: str = SYSTEM
 
     def render(self, **variables: object) -> Prompt:
         """Fill in the template. A missing or an unused variable raises `ValueError`.
@@ -77,7 +81,13 @@ class Template:
             missing, unused = wanted - variables.keys(), variables.keys() - wanted
             raise ValueError(f"{self.role}/{self.step}: missing variables {sorted(missing)}, unused {sorted(unused)}")
         text = _compiled(self.source).render(**variables)
-        return Prompt(self.role, self.step, text.strip(), self.reply)
+        return Prompt(self.role, self.step, text.strip(), self.reply, self.system)
+
+
+def excerpt(text: str, length: int = 1_000) -> str:
+    """`text` on one line, cut at `length` characters with a "…": what anybody may have written gets no more room."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 @cache

@@ -6,7 +6,7 @@ from pydantic import ConfigDict
 
 from anomagent.config import AnalysisOptions, Schedule
 
-Role = Literal[
+AgentRole = Literal[
     "ObjectPerceiver",
     "AttributeAnalyzer",
     "RelationReasoner",
@@ -15,8 +15,12 @@ Role = Literal[
     "SceneScanner",
     "DirectDetector",
 ]
+"""Who looks at an image. Each may have a model of its own."""
+AssessorRole = Literal["AnomalyJudge", "KindClassifier"]
+"""Who reads finished results, without the image. Played by `model`."""
+Role = Literal[AgentRole, AssessorRole]
 
-__all__ = ["AnalysisContext", "Role", "Schedule", "role_field", "roles_of"]
+__all__ = ["AgentRole", "AnalysisContext", "AssessorRole", "Role", "Schedule", "role_field", "roles_of"]
 
 
 class AnalysisContext(AnalysisOptions):
@@ -25,8 +29,8 @@ class AnalysisContext(AnalysisOptions):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def model_for(self, role: Role) -> str:
-        """The model id that plays `role`."""
-        return getattr(self, role_field(role)) or self.model
+        """The model id that plays `role`: its own where it has one, else `model`."""
+        return getattr(self, role_field(role), None) or self.model
 
     @property
     def passes(self) -> tuple[int, int, int]:
@@ -37,12 +41,12 @@ class AnalysisContext(AnalysisOptions):
 
 
 def role_field(role: Role) -> str:
-    """The field of `AnalysisContext` that names the model of `role`: ObjectPerceiver -> object_perceiver."""
+    """The field of `AnalysisContext` for the model of an agent's role: ObjectPerceiver -> object_perceiver."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in role).lstrip("_")
 
 
-def roles_of(schedule: Schedule) -> tuple[Role, ...]:
+def roles_of(schedule: Schedule) -> tuple[AgentRole, ...]:
     """The roles that are asked under `schedule`."""
     if schedule == "direct":
         return ("DirectDetector",)
-    return tuple(role for role in get_args(Role) if role != "DirectDetector")
+    return tuple(role for role in get_args(AgentRole) if role != "DirectDetector")

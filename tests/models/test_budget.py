@@ -75,6 +75,7 @@ def test_the_estimate_is_on_the_safe_side(image: ImageRef) -> None:
     # 4000 characters are about 1000 tokens; 600,000 pixels about 800 for the thirstiest of the usual models.
     assert largest_usage(request, large).input_tokens > 1800
     assert largest_usage(request, large).output_tokens == 500
+    assert largest_usage(request, None).input_tokens < largest_usage(request, large).input_tokens
     assert largest_usage(request, {**large, "width": 1, "height": 1}).input_tokens < 1800
     repaired = replace(request, turns=(Turn("assistant", "a" * 1000),))
     assert largest_usage(repaired, large).input_tokens > largest_usage(request, large).input_tokens

@@ -21,12 +21,13 @@ from anomagent.models.dialects import TongyiDialect
 from anomagent.models.registry import resolve
 from anomagent.models.samples import smallest
 from anomagent.models.types import Completion, Usage
+from anomagent.prompts.anomaly_judge import render_match
 from anomagent.prompts.base import SYSTEM
 from anomagent.prompts.direct_detector import render_detect
 from anomagent.prompts.object_perceiver import ObjectList, render_list
 from anomagent.prompts.scene_scanner import render_scan
 from anomagent.state.context import AnalysisContext
-from anomagent.state.findings import ImageRef
+from anomagent.state.findings import Anomaly, ImageRef
 from tests.models.server import LIST, Asked, Reaction, Server, fails, says
 from tests.models.talking import ANSWER_USD, talk
 
@@ -44,6 +45,26 @@ async def test_the_message_is_system_then_image_then_text(server: Server, image:
     assert asked.body["model"] == "m"
     sent = Image.open(io.BytesIO(base64.b64decode(asked.image.partition("base64,")[2])))
     assert (sent.size, sent.mode) == ((256, 256), "RGB")
+
+
+async def test_without_an_image_the_message_is_plain_text(server: Server, image: ImageRef) -> None:
+    floats = Anomaly(name="cup", phenomenon="it floats", reasoning="nothing carries it", severity=5)
+    prompt = render_match([floats], [floats])
+    server.script = [says('{"pairs": [{"prediction": 1, "reference": 1}]}')]
+
+    async with talk(image, url=server.url) as talking:
+        answer = await talking.seam.ask(talking.context, None, prompt, prompt.reply)
+
+    (asked,) = server.asked
+    assert asked.body["messages"] == [
+        {"role": "system", "content": prompt.system},
+        {"role": "user", "content": prompt.text},
+    ]
+    schema = asked.body["response_format"]["json_schema"]["schema"]
+    assert list(schema["properties"]) == ["pairs"]
+    assert answer.reply.model_dump() == {"pairs": [{"prediction": 1, "reference": 1}]}
+    (row,) = talking.ledger.attempts
+    assert (row["image_sha256"], row["role"], row["input_tokens"]) == ("", "AnomalyJudge", 1000)
 
 
 async def test_what_stands_before_the_text_is_the_same_in_every_call_about_an_image(
@@ -240,4 +261,5 @@ def test_answers_of_other_providers(message: AIMessage, completion: Completion) 
 
 def test_dashscope_has_parts_without_a_type() -> None:
     assert TongyiDialect().user("data:x", "text") == [{"image": "data:x"}, {"text": "text"}]
+    assert TongyiDialect().user(None, "text") == [{"text": "text"}]
     assert TongyiDialect().system("text") == [{"text": "text"}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,18 @@ async def test_a_photograph_is_refused_with_the_real_choices(directory: Path, ph
     assert "\n" not in message
     for choice in ("--model openai:gpt-4o", "OPENAI_API_KEY", "--base-url", "--model qwen-vl:"):
         assert choice in message
+    await client.aclose()
+
+
+@pytest.mark.parametrize("scene_check", [looks_like_scene, None], ids=["checked", "unchecked"])
+async def test_text_alone_is_refused_with_the_real_choices(
+    directory: Path, scene_check: Callable[[Image.Image], bool] | None
+) -> None:
+    client = EmbeddedClient(scene_check, directory=directory)
+    with pytest.raises(BadRequest, match=r"cannot judge texts.*--model openai:gpt-4o.*--base-url") as caught:
+        await client.complete(Request(render_list(0), None, "", 10**6, 8, None))
+
+    assert "\n" not in str(caught.value)
     await client.aclose()
 
 

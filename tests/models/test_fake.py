@@ -11,7 +11,7 @@ from anomagent.errors import ConfigurationError, ModelError, RateLimited, Refuse
 from anomagent.models.fake import FakeModel
 from anomagent.models.samples import smallest
 from anomagent.models.types import Completion, Request
-from anomagent.prompts import TEMPLATES
+from anomagent.prompts import ASSESSORS, TEMPLATES
 from anomagent.prompts.direct_detector import render_detect
 from anomagent.prompts.object_perceiver import ObjectList, render_list
 
@@ -74,7 +74,7 @@ async def test_it_counts_what_is_in_flight_even_when_cancelled() -> None:
     assert model.in_flight == 0
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: f"{template.role}.{template.step}")
+@pytest.mark.parametrize("template", [*TEMPLATES, *ASSESSORS], ids=lambda template: f"{template.role}.{template.step}")
 async def test_nobody_told_it_anything_and_every_reply_is_of_the_right_shape(template: Any) -> None:
     smallest(template.reply.strict_schema())
     assert set(smallest(template.reply.strict_schema())) == set(template.reply.model_fields)

@@ -11,6 +11,7 @@ from anomagent.models.call import Call
 from anomagent.models.fake import FakeModel
 from anomagent.models.key import call_key
 from anomagent.models.types import Completion, Turn
+from anomagent.prompts.base import Prompt, Reply
 from anomagent.prompts.direct_detector import render_detect
 from anomagent.prompts.object_perceiver import render_list
 from anomagent.state.context import AnalysisContext
@@ -49,6 +50,33 @@ def test_every_ingredient_changes_the_key() -> None:
 
 def test_the_order_of_parameters_does_not_matter() -> None:
     assert call_key(**(BASE | {"parameters": {"temperature": None, "max_pixels": 1000}})) == call_key(**BASE)
+
+
+class Pinned(Reply):
+    """A reply."""
+
+    found: list[str]
+
+
+PINNED = Prompt("SceneScanner", "scan", "Look.", Pinned, "You look.")
+
+
+def test_keys_of_calls_about_an_image_stay_what_they_were(image: ImageRef) -> None:
+    """Paid answers lie under these keys. Change the pin only where losing all of them is meant."""
+    context = AnalysisContext(temperature=0.5)
+    known: ImageRef = {**image, "sha256": "a" * 64}
+    call = Call.of(FakeModel(), None, context, known, PINNED, Pinned, None, 2)
+    assert call.key == "615a4c97a62be499b0a051b1f3fae9c908e45bbf2eea0afa497d08e0519b25af"
+
+
+def test_a_call_without_an_image_has_a_key_of_its_own_that_knows_no_size(image: ImageRef) -> None:
+    def key(context: AnalysisContext, image: ImageRef | None) -> str:
+        return Call.of(FakeModel(), None, context, image, PINNED, Pinned, None, 0).key
+
+    text_alone = key(AnalysisContext(), None)
+    assert text_alone != key(AnalysisContext(), image)
+    assert text_alone == key(AnalysisContext(image_max_pixels=1000), None)
+    assert text_alone != key(AnalysisContext(temperature=0), None)
 
 
 OTHER_CONTEXTS = [

@@ -49,6 +49,24 @@ async def test_a_batch_answers_as_one_by_one(directory: Path, requests: list[Req
     await client.aclose()
 
 
+async def test_text_alone_is_answered_beside_calls_about_images(directory: Path, requests: list[Request]) -> None:
+    texts = [replace(request, image_path=None, image_sha256="") for request in requests]
+    mixed = [texts[0], requests[0], texts[1], requests[1], texts[2]]
+    client = QwenVLClient(QwenSource(str(directory)))
+    together = await asyncio.gather(*(client.complete(request) for request in mixed))
+    alone = [await client.complete(request) for request in mixed]
+    assert together == alone
+    assert together[0].usage.input_tokens == together[1].usage.input_tokens - _image_tokens(requests[0])
+    assert all(answer.usage.output_tokens for answer in together)
+    await client.aclose()
+
+
+def _image_tokens(request: Request) -> int:
+    """The tiny models take 112 x 112 pixels: 8 x 8 patches of 14, merged by 2 x 2, with a start and an end."""
+    assert request.image_path
+    return 4 * 4 + 2
+
+
 async def test_an_answer_without_end_is_cut_off(directory: Path, requests: list[Request]) -> None:
     client = QwenVLClient(QwenSource(str(directory)))
     answer = await client.complete(replace(requests[0], max_tokens=3))

@@ -70,6 +70,21 @@ async def test_a_row_says_everything_about_a_request(image: ImageRef) -> None:
     }
 
 
+async def test_text_alone_goes_the_same_way(image: ImageRef) -> None:
+    model = FakeModel(identity="fake:x").on(says=["no JSON", GOOD])
+    prompt = render_list(0)
+    async with talk(image, client=model) as talking:
+        first, again = [await talking.seam.ask(talking.context, None, prompt, prompt.reply) for _ in range(2)]
+        about_an_image = await talking.ask()
+
+    assert [(request.image_path, request.image_sha256) for request in model.requests[:2]] == [(None, "")] * 2
+    assert model.requests[2].image_path == image["path"]
+    assert talking.kinds()[:4] == ["sent", "repair", "sent", "answered"]
+    assert again.call["ledger_hit"]
+    assert first.call["key"] == again.call["key"] != about_an_image.call["key"]
+    assert [row["image_sha256"] for row in talking.ledger.attempts] == ["", "", image["sha256"]]
+
+
 async def test_repeated_requests_add_up(image: ImageRef) -> None:
     cut_off = Completion("", Usage(1000, 0, 10), "length")
     async with talk(image, client=FakeModel().on(says=[cut_off, Unavailable("away"), GOOD])) as talking:

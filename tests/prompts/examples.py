@@ -8,13 +8,15 @@ from anomagent.prompts import (
     Prompt,
     anomaly_formatter,
     anomaly_integrator,
+    anomaly_judge,
     attribute_analyzer,
     direct_detector,
+    kind_classifier,
     object_perceiver,
     relation_reasoner,
     scene_scanner,
 )
-from anomagent.state.findings import Candidate, DetectedObject, Finding, ObjectReport, ScanFinding
+from anomagent.state.findings import Anomaly, Candidate, DetectedObject, Finding, ObjectReport, ScanFinding
 
 CUP: DetectedObject = {"name": "cup", "description": "a blue cup above the left end of the table"}
 CHAIR: DetectedObject = {"name": "chair", "description": "a wooden chair with five legs, right"}
@@ -38,6 +40,19 @@ SCANNED: ScanFinding = {
     "phenomenon": "the cup floats",
     "explanation": "nothing carries it",
 }
+
+FLOATING_CUP = Anomaly(
+    name="Floating cup",
+    phenomenon="The blue cup hangs above the left end of the table.",
+    reasoning="Nothing carries it.",
+    severity=5,
+)
+FIVE_LEGS = Anomaly(
+    name="Five legs",
+    phenomenon="The chair on the right has five legs.",
+    reasoning="Chairs of this kind have four.",
+    severity=40,
+)
 
 
 def report_of(entry: DetectedObject, consolidated: bool) -> ObjectReport:
@@ -145,3 +160,12 @@ CASES = (
     Case(anomaly_formatter.render_format([], []), "empty"),
     Case(direct_detector.render_detect()),
 )
+"""Of the agents."""
+
+ASSESSMENTS = (
+    Case(anomaly_judge.render_match([FLOATING_CUP, FIVE_LEGS], [FIVE_LEGS]), "full"),
+    Case(anomaly_judge.render_match([], []), "empty"),
+    Case(kind_classifier.render_classify([FLOATING_CUP, FIVE_LEGS]), "full"),
+    Case(kind_classifier.render_classify([]), "empty"),
+)
+"""Of those who read finished results."""

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from anomagent.prompts import SYSTEM, TEMPLATES
+from anomagent.prompts import ASSESSORS, SYSTEM, TEMPLATES, Template
 from tests.golden import assert_golden
-from tests.prompts.examples import CASES, Case
+from tests.prompts.examples import ASSESSMENTS, CASES, Case
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*CASES, *ASSESSMENTS], ids=lambda case: case.id)
 def test_prompt(case: Case) -> None:
     assert_golden(GOLDEN / f"{case.id}.txt", case.prompt.text + "\n")
 
@@ -22,16 +22,34 @@ def test_system_text() -> None:
     assert_golden(GOLDEN / "system.txt", SYSTEM + "\n")
 
 
-def test_all_prompts_share_the_system_text_so_that_servers_cache_it_together_with_the_image() -> None:
+@pytest.mark.parametrize("template", ASSESSORS, ids=lambda template: template.role)
+def test_system_text_of_an_assessor(template: Template) -> None:
+    assert_golden(GOLDEN / f"{template.role}.system.txt", template.system + "\n")
+
+
+def test_assessors_are_not_told_that_they_look_at_an_image() -> None:
+    assert all(case.prompt.system == template.system for template in ASSESSORS for case in _cases_of(template))
+    assert all("You do not see the images." in template.system for template in ASSESSORS)
+
+
+def _cases_of(template: Template) -> list[Case]:
+    cases = [case for case in ASSESSMENTS if case.prompt.role == template.role]
+    assert cases
+    return cases
+
+
+def test_all_prompts_of_agents_share_the_system_text_so_that_servers_cache_it_together_with_the_image() -> None:
     assert {case.prompt.system for case in CASES} == {SYSTEM}
 
 
 def test_every_template_has_a_golden_file_and_every_golden_file_a_prompt() -> None:
     assert {(case.prompt.role, case.prompt.step) for case in CASES} == {(t.role, t.step) for t in TEMPLATES}
-    assert {path.stem for path in GOLDEN.iterdir()} == {case.id for case in CASES} | {"system"}
+    assert {(case.prompt.role, case.prompt.step) for case in ASSESSMENTS} == {(t.role, t.step) for t in ASSESSORS}
+    systems = {"system", *(f"{template.role}.system" for template in ASSESSORS)}
+    assert {path.stem for path in GOLDEN.iterdir()} == {case.id for case in (*CASES, *ASSESSMENTS)} | systems
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [*CASES, *ASSESSMENTS], ids=lambda case: case.id)
 def test_prompts_are_tidy(case: Case) -> None:
     lines = case.prompt.text.split("\n")
     assert not [line for line in lines if line != line.rstrip()]

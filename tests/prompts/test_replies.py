@@ -11,12 +11,13 @@ import pytest
 from pydantic import ValidationError
 
 from anomagent.models.samples import smallest
-from anomagent.prompts import TEMPLATES, Reply, Template
+from anomagent.prompts import ASSESSORS, TEMPLATES, Reply, Template
 from anomagent.prompts.anomaly_formatter import FinalReport
 from anomagent.prompts.direct_detector import DirectReport
 from tests.prompts.strict import problems_of
 
-TEMPLATE_IDS = [f"{template.role}.{template.step}" for template in TEMPLATES]
+ALL = (*TEMPLATES, *ASSESSORS)
+TEMPLATE_IDS = [f"{template.role}.{template.step}" for template in ALL]
 
 
 def all_replies(base: type[Reply] = Reply) -> Iterator[type[Reply]]:
@@ -59,7 +60,7 @@ def test_the_check_itself_sees_what_strict_servers_reject() -> None:
         assert any(problem in found for found in problems_of(schema)), problem
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=TEMPLATE_IDS)
+@pytest.mark.parametrize("template", ALL, ids=TEMPLATE_IDS)
 def test_the_prompt_shows_exactly_the_shape_of_the_schema(template: Template) -> None:
     """Same keys, same order: a model that is not constrained must arrive at the same object."""
     line = next(line for line in template.source.splitlines() if line.startswith("Reply: "))
@@ -82,14 +83,14 @@ def same_shape(shown: Any, schema: Any, definitions: Any) -> bool:
     return shown is None
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=TEMPLATE_IDS)
+@pytest.mark.parametrize("template", ALL, ids=TEMPLATE_IDS)
 def test_finding_nothing_is_a_valid_reply(template: Template) -> None:
     empty = smallest(template.reply.strict_schema())
     assert all(value == [] for value in empty.values())
     assert template.reply.model_validate(empty).model_dump() == empty
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=TEMPLATE_IDS)
+@pytest.mark.parametrize("template", ALL, ids=TEMPLATE_IDS)
 def test_replies_are_closed(template: Template) -> None:
     empty = smallest(template.reply.strict_schema())
     with pytest.raises(ValidationError, match="Extra inputs"):

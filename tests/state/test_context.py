@@ -5,10 +5,11 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from anomagent.prompts import TEMPLATES
-from anomagent.state.context import AnalysisContext, Role, role_field
+from anomagent.prompts import ASSESSORS, TEMPLATES
+from anomagent.state.context import AgentRole, AnalysisContext, AssessorRole, Role, Schedule, role_field, roles_of
 
-ROLES: tuple[Role, ...] = get_args(Role)
+ROLES: tuple[AgentRole, ...] = get_args(AgentRole)
+ASSESSOR_ROLES: tuple[AssessorRole, ...] = get_args(AssessorRole)
 
 
 def test_role_field() -> None:
@@ -21,6 +22,23 @@ def test_role_field() -> None:
         "scene_scanner",
         "direct_detector",
     ]
+
+
+def test_roles_are_those_of_agents_and_of_assessors() -> None:
+    assert get_args(Role) == ROLES + ASSESSOR_ROLES
+    assert {template.role for template in ASSESSORS} == set(ASSESSOR_ROLES)
+
+
+@pytest.mark.parametrize("role", ASSESSOR_ROLES)
+def test_an_assessor_has_no_setting_and_uses_the_common_model(role: AssessorRole) -> None:
+    assert role_field(role) not in AnalysisContext.model_fields
+    assert AnalysisContext(model="openai:a", direct_detector="openai:b").model_for(role) == "openai:a"
+
+
+@pytest.mark.parametrize("schedule", get_args(Schedule))
+def test_no_schedule_asks_an_assessor(schedule: Schedule) -> None:
+    assert roles_of(schedule)
+    assert not set(roles_of(schedule)) & set(ASSESSOR_ROLES)
 
 
 def test_every_role_that_asks_has_a_setting() -> None:
