@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from anomagent.cli import doctor, run, scenes, show, studio
+from anomagent.cli import doctor, evaluate, run, scenes, show, studio
 
 app = typer.Typer(
     name="anomagent",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(show.show)
+app.command()(evaluate.evaluate)
 app.add_typer(scenes.app, name="scenes")
 app.command()(studio.studio)
 app.command()(doctor.doctor)

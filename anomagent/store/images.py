@@ -6,6 +6,7 @@ import stat
 import uuid
 from pathlib import Path
 
+from anomagent.benchmark.annotations import base_name
 from anomagent.errors import UsageError
 from anomagent.models.imaging import FORMATS
 from anomagent.state.findings import ImageRef
@@ -51,6 +52,16 @@ def find_image(workspace: Workspace, sha256: str) -> Path:
     if row is None:
         raise UsageError(f"no image {sha256} in workspace {workspace.path}; run it first")
     return workspace.path / row[0]
+
+
+def images_by_name(workspace: Workspace) -> dict[str, Path]:
+    """Where images lie, by the base name under which they came; a name of two contents is left out."""
+    with workspace.reading() as database:
+        rows = database.execute("SELECT name, path FROM image_names JOIN images USING (sha256)").fetchall()
+    found: dict[str, set[str]] = {}
+    for name, path in rows:
+        found.setdefault(base_name(name), set()).add(path)
+    return {name: workspace.path / paths.pop() for name, paths in found.items() if len(paths) == 1}
 
 
 def hash_file(path: Path) -> str | None:

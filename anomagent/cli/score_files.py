@@ -1,0 +1,38 @@
+"""The folder that an evaluation writes: every figure traceable to the sentences behind it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from anomagent.cli.console import note
+from anomagent.errors import UsageError
+
+if TYPE_CHECKING:
+    from anomagent.evaluation.evaluate import Evaluation
+
+
+def write_folder(
+    folder: Path, form: Literal["csv", "parquet"], result: Mapping[str, Any], evaluation: "Evaluation"
+) -> None:
+    """Write result.json, the tables images and matches, and the plot curve.svg where the result has a curve.
+
+    Raises `UsageError` where they cannot be written.
+    """
+    from anomagent.evaluation.table_files import write_table
+    from anomagent.evaluation.tables import IMAGE_COLUMNS, MATCH_COLUMNS, image_rows, match_rows
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(IMAGE_COLUMNS, image_rows(evaluation.scores), folder / f"images.{form}")
+        matches = match_rows(evaluation.scores, evaluation.pairing.pairs)
+        write_table(MATCH_COLUMNS, matches, folder / f"matches.{form}")
+        if "curve" in result:
+            from anomagent.report.evaluation import draw_threshold_curve
+
+            (folder / "curve.svg").write_text(draw_threshold_curve(evaluation.curve()), encoding="utf-8")
+        text = json.dumps(result, ensure_ascii=False, indent=1)
+        (folder / "result.json").write_bytes(text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise UsageError(f"cannot write into {folder}: {error.strerror}; choose another folder for --out") from error
+    note(f"wrote {folder}/")

@@ -1,0 +1,188 @@
+"""The figures of an evaluation as facts and tables, for the terminal and for a page."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from anomagent.benchmark.published import published_deepfake, published_table
+from anomagent.report.costs import count
+from anomagent.report.tables import Row, Table
+
+VIEWS = ("Phe", "Rea", "Full")
+OWN = "these predictions"
+_HEAD = ("", *(f"SemAP {view}" for view in VIEWS), *(f"SemF1 {view}" for view in VIEWS))
+_DETECTION_HEAD = ("", "Acc %", *(f"CSemAP {view}" for view in VIEWS), *(f"CSemF1 {view}" for view in VIEWS))
+_BAR = 20
+"""Characters of a bar that means 1."""
+
+
+def facts_of(result: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before the figures: protocol, similarity, coverage and failures."""
+    empty, missing, bad = result["empty"], result["missing"], result["bad_entries"]
+    ranked = f", ranked by {result['rank_by']}" if result["rank_by"] else ""
+    lines = [
+        f"Protocol {result['protocol']}{ranked}; similarity BERTScore F1 by {result['backbone']}, layer "
+        f"{result['layer']}; thresholds {', '.join(map(str, result['thresholds']))}.",
+        f"{count(result['images'], 'image')} in the means; empty on both sides {empty['both']} (rule: {empty['rule']}),"
+        f" without predictions {empty['predictions']}, without ground truth {empty['ground_truth']}.",
+        f"Only in one file: {missing['only_predictions']} predicted, {missing['only_ground_truth']} true (rule: "
+        f"{missing['rule']}); failed analyses {missing['failed']}; entries left out {bad['predictions']} predicted, "
+        f"{bad['ground_truth']} true; texts cut at the backbone's limit {result['truncated_texts']}.",
+    ]
+    if effect := result.get("precision_effect"):
+        lines.append(
+            f"bf16 moves BERTScore F1 by at most {effect['largest']:.1e}, {effect['mean']:.1e} on average "
+            f"({count(effect['comparisons'], 'comparison')} measured in both)."
+        )
+    return lines
+
+
+def tables_of(result: Mapping[str, Any], published: bool) -> list[Table]:
+    """Every table that the result has figures for."""
+    tables = [_main(result, published), _by_threshold(result), _pooled(result)]
+    if "Acc" in result:
+        tables.append(_detection(result, published))
+    if "curve" in result:
+        tables.append(_curve(result["curve"]))
+    tables.extend(_by(result.get("by", {})))
+    if "judge" in result:
+        tables.extend(_judge(result["judge"]))
+    return tables
+
+
+def published_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The published tables that the result compares with, by title: for each system its figures."""
+    tables = [published_table(result["backbone"]), published_deepfake() if "Acc" in result else None]
+    return {table.title: {name: table.figures(name) for name in table.rows} for table in tables if table}
+
+
+def metric_cells(figures: Mapping[str, Mapping[str, float]], names: Sequence[str] = ("SemAP", "SemF1")) -> list[str]:
+    """The metrics by view, to four places as they are published."""
+    return [f"{figures[name][view]:.4f}" for name in names for view in VIEWS]
+
+
+def _table(title: str, head: Sequence[str], rows: Sequence[tuple[Sequence[str], bool]], caption: str = "") -> Table:
+    return Table(title, head, [Row(cells, own) for cells, own in rows], caption)
+
+
+def _main(result: Mapping[str, Any], published: bool) -> Table:
+    rows: list[tuple[Sequence[str], bool]] = [((OWN, *metric_cells(result)), True)]
+    if limits := result.get("bootstrap"):
+        for end, words in enumerate(("95 % interval, from", "to")):
+            cells = [f"{limits[name][view][end]:.4f}" for name in ("SemAP", "SemF1") for view in VIEWS]
+            rows.append(((words, *cells), True))
+    caption = ""
+    if published:
+        table = published_table(result["backbone"])
+        caption = f"Published: {table.title}." if table else "Nothing is published for this backbone."
+        for name, figures in table.rows.items() if table else ():
+            rows.append(((name, *(f"{figure:.4f}" for figure in figures)), False))
+    return _table("SemAP and SemF1", _HEAD, rows, caption)
+
+
+def _by_threshold(result: Mapping[str, Any]) -> Table:
+    rows: list[tuple[Sequence[str], bool]] = []
+    for threshold, views in result["by_threshold"].items():
+        figures = {name: {view: views[view][name] for view in VIEWS} for name in ("SemAP", "SemF1")}
+        rows.append(((threshold, *metric_cells(figures)), True))
+    return _table("By threshold", ("threshold", *_HEAD[1:]), rows)
+
+
+def _pooled(result: Mapping[str, Any]) -> Table:
+    names = ("TP", "FP", "FN", "precision", "recall", "F1")
+    rows: list[tuple[Sequence[str], bool]] = [
+        ((f"{threshold} {view}", *(_figure(views[view][name]) for name in names)), True)
+        for threshold, views in result["micro"].items()
+        for view in VIEWS
+    ]
+    return _table("Pooled over all images (micro)", ("threshold, view", *names), rows)
+
+
+def _figure(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4f}"
+
+
+def _detection(result: Mapping[str, Any], published: bool) -> Table:
+    names = ("CSemAP", "CSemF1")
+    everything = result["all_images"]
+    rows: list[tuple[Sequence[str], bool]] = [
+        ((f"{OWN}, AI images", f"{100 * result['Acc']:.2f}", *metric_cells(result, names)), True),
+        ((f"{OWN}, all images", "", *metric_cells(everything, names)), True),
+    ]
+    by_class = ", ".join(
+        f"{name} {'no image' if value is None else f'{100 * value:.2f} %'}"
+        for name, value in result["Acc_by_class"].items()
+    )
+    caption = (
+        f"Acc by class: {by_class}. {result['judged']} images judged, {result['unrecognised']} answers unrecognised, "
+        f"{result['unanswered']} without an answer, {result['unlabelled']} without a label."
+    )
+    if published:
+        table = published_deepfake()
+        caption += f" Published: {table.title} (distilbert-base-uncased)."
+        rows += [((name, f"{row[0]:.2f}", *(f"{x:.4f}" for x in row[1:])), False) for name, row in table.rows.items()]
+    return _table("Deepfake detection", _DETECTION_HEAD, rows, caption)
+
+
+def _curve(points: Sequence[Mapping[str, Any]]) -> Table:
+    by_threshold: dict[float, dict[str, Mapping[str, Any]]] = {}
+    for point in points:
+        by_threshold.setdefault(point["threshold"], {})[point["view"]] = point
+    rows: list[tuple[Sequence[str], bool]] = []
+    for threshold, views in by_threshold.items():
+        figures = {name: {view: views[view][name] for view in VIEWS} for name in ("SemAP", "SemF1")}
+        bar = "█" * round(_BAR * figures["SemF1"]["Full"])
+        rows.append(((f"{threshold:.2f}", *metric_cells(figures), bar.ljust(_BAR)), True))
+    return _table("Over the similarity threshold", ("threshold", *_HEAD[1:], "SemF1 Full"), rows)
+
+
+def _by(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Table]:
+    for source_or_kind, found in groups.items():
+        if source_or_kind == "source":
+            rows = [
+                ((name, str(group["images"]), *(metric_cells(group) if group["images"] else [""] * 6)), True)
+                for name, group in found.items()
+            ]
+            yield _table("By source", ("source", "images", *_HEAD[1:]), rows)
+        else:
+            rows = [((name, *_kind_cells(group)), True) for name, group in found.items()]
+            head = ("kind", "pred.", "true", "P Full", "R Full", *(f"F1 {view}" for view in VIEWS))
+            caption = "Pooled over images; precision of predictions and recall of ground truths of the kind."
+            yield _table("By kind of anomaly", head, rows, caption)
+
+
+def _kind_cells(group: Mapping[str, Any]) -> list[str]:
+    full = [group["Full"][name] for name in ("precision", "recall")]
+    figures = [f"{figure:.4f}" for figure in (*full, *(group[view]["F1"] for view in VIEWS))]
+    return [str(group["predictions"]), str(group["ground_truth"]), *figures]
+
+
+def _judge(judge: Mapping[str, Any]) -> Iterator[Table]:
+    images = judge["images"]
+    yield _table(
+        f"SemF1 judged by {judge['model']}",
+        ("", "SemF1", "micro P", "micro R", "micro F1"),
+        [
+            (
+                (
+                    OWN,
+                    f"{judge['SemF1']:.4f}",
+                    *(f"{judge['micro'][name]:.4f}" for name in ("precision", "recall", "F1")),
+                ),
+                True,
+            )
+        ],
+        f"{images['judged']} images judged, {images['failed']} failed and in no figure.",
+    )
+    rows = [
+        ((f"judge and BERTScore ≥ {value}", *_agreement(found)), True) for value, found in judge["agreement"].items()
+    ]
+    if people := judge["human"]:
+        rows.append((("people and judge", *_agreement(people["judge"])), True))
+        found = people["bertscore"].items()
+        rows += [((f"people and BERTScore ≥ {value}", *_agreement(agreed)), True) for value, agreed in found]
+    yield _table("Agreement on what is the same anomaly", ("", "pairs", "raw", "Cohen's kappa"), rows)
+
+
+def _agreement(found: Mapping[str, Any]) -> list[str]:
+    raw, kappa = found["raw"], found["kappa"]
+    return [str(found["pairs"]), "–" if raw is None else f"{raw:.3f}", "–" if kappa is None else f"{kappa:.3f}"]
