@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from anomagent.benchmark.annotations import base_name
-from anomagent.benchmark.documents import shown
-from anomagent.benchmark.tables import Row, read_rows, text_in
+from anomagent.benchmark.documents import parse_document, read_text, shown
+from anomagent.benchmark.shapes import is_record
+from anomagent.benchmark.tables import Row, is_parquet, read_rows, text_in
 from anomagent.errors import UsageError
 
 COLUMNS: Final = ("image", "prompt", "generator", "source", "id")
@@ -29,6 +30,24 @@ def read_manifest(path: Path, wanted: Collection[str] = ()) -> list[dict[str, st
                 f"{path}: {place} and {row.place} say different things about {shown(entry['image'])}; keep one"
             )
     return [entry for _, entry in found.values()]
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file lists images by prompt or generator, and not what was found in them.
+
+    Raises `UsageError` for a file that cannot be read.
+    """
+    if is_parquet(path):
+        return True
+    text = read_text(path)
+    if text.lstrip()[0] not in "[{":
+        return True
+    rows = parse_document(text, path).items()
+    first = rows[0] if rows else None
+    if not isinstance(first, dict) or is_record(cast(object, first)):
+        return False
+    columns = cast(dict[str, object], first).keys()
+    return "image" in columns and bool(columns & {"prompt", "generator"})
 
 
 def read_sources(path: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from anomagent.cli import doctor, evaluate, run, scenes, show, studio
+from anomagent.cli import audit, compare, doctor, evaluate, run, scenes, show, studio
 
 app = typer.Typer(
     name="anomagent",
@@ -20,6 +20,8 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(show.show)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
+app.command()(audit.audit)
 app.add_typer(scenes.app, name="scenes")
 app.command()(studio.studio)
 app.command()(doctor.doctor)

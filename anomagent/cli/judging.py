@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anomagent.evaluation.human_pairs import HumanPair
     from anomagent.evaluation.judge import Judgement
     from anomagent.evaluation.pairs import Pair
+    from anomagent.state.context import Role
 
 
 def settings_for(model: str, base_url: str | None, settings: "Settings", flag: str) -> "Settings":
@@ -39,7 +40,7 @@ class Judging:
 
         people = read_human_pairs(human_pairs) if human_pairs else None
         chosen = settings_for(model, base_url, settings, "--judge")
-        asyncio.run(_prepare(chosen))
+        asyncio.run(prepare(chosen, "AnomalyJudge"))
         return cls(model, chosen, people)
 
     def report(self, evaluation: "Evaluation") -> "dict[str, Any]":
@@ -68,12 +69,13 @@ class Judging:
         )
 
 
-async def _prepare(settings: "Settings") -> None:
+async def prepare(settings: "Settings", role: "Role") -> None:
+    """Make the client of `role`. Raises `ConfigurationError` where its model cannot be used."""
     from anomagent.graph.session import open_session
     from anomagent.state.context import AnalysisContext
 
     async with open_session(settings) as session:
-        await session.seam.prepare(AnalysisContext(**settings.options), ("AnomalyJudge",))
+        await session.seam.prepare(AnalysisContext(**settings.options), (role,))
 
 
 async def _judge(settings: "Settings", pairs: "tuple[Pair, ...]") -> "list[Judgement]":

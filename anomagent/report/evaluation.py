@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomagent.benchmark.published import published_table
+from anomagent.benchmark.published import PublishedTable, published_table
 from anomagent.evaluation.evaluate import Evaluation
 from anomagent.evaluation.pairs import VIEWS
 from anomagent.evaluation.summary import CurveRow
@@ -15,6 +15,9 @@ from anomagent.report.metrics import Example, MatchedImage, MatchRow, Page, Plot
 from anomagent.report.pictures import FindPicture
 from anomagent.report.plots import draw_bars, draw_curve, draw_histogram
 from anomagent.report.scores import OWN, facts_of, tables_of
+
+MakeExample = Callable[[int, str], Example]
+"""From an image's index and a note to the example."""
 
 SHOWN = 4
 """Images at each end of a distribution that are shown in full."""
@@ -50,14 +53,16 @@ def page_of(title: str, evaluation: Evaluation, result: Mapping[str, Any], publi
     def example(index: int, note: str) -> Example:
         return Example(scores.images[index], find(scores.images[index]), note)
 
-    figures = [_histogram(f1, ranked, example), _similarities(evaluation, example), _curve(evaluation)]
-    if published:
-        figures.insert(0, _beside_published(result))
+    figures = [_histogram(f1, ranked, example), _similarities(evaluation, example), _curve(evaluation, ranked, example)]
+    if published and (table := published_table(result["backbone"])):
+        nearest = min(ranked, key=lambda index: abs(f1[index] - result["SemF1"]["Full"]))
+        typical = example(nearest, f"an image near the mean: SemF1 {f1[nearest]:.3f}")
+        figures.insert(0, _beside_published(result, table, typical))
     matched = [_matched(evaluation, index, float(f1[index]), find) for index in shown]
     return Page(f"Evaluation: {title}", facts_of(result), tables_of(result, published), figures, matched)
 
 
-def _histogram(f1: NDArray[np.float64], ranked: Sequence[int], example: Callable[[int, str], Example]) -> Plot:
+def _histogram(f1: NDArray[np.float64], ranked: Sequence[int], example: MakeExample) -> Plot:
     ends = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
     words = ("the weakest", "in the middle", "the strongest")
     examples = [example(index, f"{word}: SemF1 {f1[index]:.3f}") for index, word in zip(ends, words, strict=True)]
@@ -66,7 +71,7 @@ def _histogram(f1: NDArray[np.float64], ranked: Sequence[int], example: Callable
     return Plot("SemF1 by image", draw_histogram(values, "SemF1 Full"), caption, examples)
 
 
-def _similarities(evaluation: Evaluation, example: Callable[[int, str], Example]) -> Plot:
+def _similarities(evaluation: Evaluation, example: MakeExample) -> Plot:
     """Where matches lie against the thresholds; the examples hold the least and the most similar match."""
     matches = evaluation.scores.matches
     rows = [row for row in np.flatnonzero(matches.view == _FULL).tolist() if matches.threshold[row] <= 0]
@@ -81,19 +86,24 @@ def _similarities(evaluation: Evaluation, example: Callable[[int, str], Example]
     return Plot("Similarity of matches", draw_histogram(values, "similarity", least=0.4), caption, examples)
 
 
-def _curve(evaluation: Evaluation) -> Plot:
+def _curve(evaluation: Evaluation, ranked: Sequence[int], example: MakeExample) -> Plot:
+    """With the image that loses most between the lowest and the highest published threshold."""
+    at = evaluation.scores.f1[:, _FULL]
+    loser = max(ranked, key=lambda index: float(at[index, 0] - at[index, -1]))
+    low, high = evaluation.scores.rules.thresholds[0], evaluation.scores.rules.thresholds[-1]
+    note = f"falls most: F1 {at[loser, 0]:.3f} at {low}, {at[loser, -1]:.3f} at {high}"
     caption = "The published metrics average 0.7, 0.8 and 0.9."
-    return Plot("Over the similarity threshold", draw_threshold_curve(evaluation.curve()), caption)
+    svg = draw_threshold_curve(evaluation.curve())
+    return Plot("Over the similarity threshold", svg, caption, [example(loser, note)])
 
 
-def _beside_published(result: Mapping[str, Any]) -> Plot:
-    table = published_table(result["backbone"])
-    values = {name: table.figures(name)["SemF1_Full"] for name in table.rows} if table else {}
+def _beside_published(result: Mapping[str, Any], table: PublishedTable, typical: Example) -> Plot:
+    values = {name: table.figures(name)["SemF1_Full"] for name in table.rows}
     values[OWN] = float(result["SemF1"]["Full"])
     ordered = dict(sorted(values.items(), key=lambda item: -item[1]))
     limits = result.get("bootstrap", {}).get("SemF1", {}).get("Full")
-    caption = f"Published: {table.title}." if table else "Nothing is published for this backbone."
-    return Plot("Beside the published systems", draw_bars(ordered, {OWN: limits}, "SemF1 Full"), caption)
+    svg = draw_bars(ordered, {OWN: limits}, "SemF1 Full")
+    return Plot("Beside the published systems", svg, f"Published: {table.title}.", [typical])
 
 
 def _matched(evaluation: Evaluation, index: int, f1: float, find: FindPicture) -> MatchedImage:

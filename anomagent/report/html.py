@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from anomagent.errors import UsageError
 from anomagent.models.imaging import encode, load_rgb
@@ -57,4 +58,5 @@ def _environment() -> Environment:
 
 
 def _harmless(value: Any) -> Any:
-    return printable(value) if isinstance(value, str) else value
+    """Text without control characters; what a macro of ours has rendered is harmless already."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

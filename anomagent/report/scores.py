@@ -9,9 +9,9 @@ from anomagent.report.tables import Row, Table
 
 VIEWS = ("Phe", "Rea", "Full")
 OWN = "these predictions"
-_HEAD = ("", *(f"SemAP {view}" for view in VIEWS), *(f"SemF1 {view}" for view in VIEWS))
-_DETECTION_HEAD = ("", "Acc %", *(f"CSemAP {view}" for view in VIEWS), *(f"CSemF1 {view}" for view in VIEWS))
-_BAR = 20
+_HEAD = ("", *(f"SemAP\n{view}" for view in VIEWS), *(f"SemF1\n{view}" for view in VIEWS))
+_DETECTION_HEAD = ("", "Acc %", *(f"CSemAP\n{view}" for view in VIEWS), *(f"CSemF1\n{view}" for view in VIEWS))
+_BAR = 10
 """Characters of a bar that means 1."""
 
 
@@ -26,7 +26,7 @@ def facts_of(result: Mapping[str, Any]) -> list[str]:
         f" without predictions {empty['predictions']}, without ground truth {empty['ground_truth']}.",
         f"Only in one file: {missing['only_predictions']} predicted, {missing['only_ground_truth']} true (rule: "
         f"{missing['rule']}); failed analyses {missing['failed']}; entries left out {bad['predictions']} predicted, "
-        f"{bad['ground_truth']} true; texts cut at the backbone's limit {result['truncated_texts']}.",
+        f"{bad['ground_truth']} true; texts cut at the backbone's limit {result.get('truncated_texts', 0)}.",
     ]
     if effect := result.get("precision_effect"):
         lines.append(
@@ -83,14 +83,14 @@ def _by_threshold(result: Mapping[str, Any]) -> Table:
     rows: list[tuple[Sequence[str], bool]] = []
     for threshold, views in result["by_threshold"].items():
         figures = {name: {view: views[view][name] for view in VIEWS} for name in ("SemAP", "SemF1")}
-        rows.append(((threshold, *metric_cells(figures)), True))
+        rows.append(((threshold, *metric_cells(figures)), False))
     return _table("By threshold", ("threshold", *_HEAD[1:]), rows)
 
 
 def _pooled(result: Mapping[str, Any]) -> Table:
     names = ("TP", "FP", "FN", "precision", "recall", "F1")
     rows: list[tuple[Sequence[str], bool]] = [
-        ((f"{threshold} {view}", *(_figure(views[view][name]) for name in names)), True)
+        ((f"{threshold} {view}", *(_figure(views[view][name]) for name in names)), False)
         for threshold, views in result["micro"].items()
         for view in VIEWS
     ]
@@ -131,21 +131,21 @@ def _curve(points: Sequence[Mapping[str, Any]]) -> Table:
     for threshold, views in by_threshold.items():
         figures = {name: {view: views[view][name] for view in VIEWS} for name in ("SemAP", "SemF1")}
         bar = "█" * round(_BAR * figures["SemF1"]["Full"])
-        rows.append(((f"{threshold:.2f}", *metric_cells(figures), bar.ljust(_BAR)), True))
-    return _table("Over the similarity threshold", ("threshold", *_HEAD[1:], "SemF1 Full"), rows)
+        rows.append(((f"{threshold:.2f}", *metric_cells(figures), bar.ljust(_BAR)), False))
+    return _table("Over the similarity threshold", ("threshold", *_HEAD[1:], "SemF1\nFull"), rows)
 
 
 def _by(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Table]:
     for source_or_kind, found in groups.items():
         if source_or_kind == "source":
             rows = [
-                ((name, str(group["images"]), *(metric_cells(group) if group["images"] else [""] * 6)), True)
+                ((name, str(group["images"]), *(metric_cells(group) if group["images"] else [""] * 6)), False)
                 for name, group in found.items()
             ]
             yield _table("By source", ("source", "images", *_HEAD[1:]), rows)
         else:
-            rows = [((name, *_kind_cells(group)), True) for name, group in found.items()]
-            head = ("kind", "pred.", "true", "P Full", "R Full", *(f"F1 {view}" for view in VIEWS))
+            rows = [((name, *_kind_cells(group)), False) for name, group in found.items()]
+            head = ("kind", "pred.", "true", "P\nFull", "R\nFull", *(f"F1\n{view}" for view in VIEWS))
             caption = "Pooled over images; precision of predictions and recall of ground truths of the kind."
             yield _table("By kind of anomaly", head, rows, caption)
 
@@ -174,15 +174,43 @@ def _judge(judge: Mapping[str, Any]) -> Iterator[Table]:
         f"{images['judged']} images judged, {images['failed']} failed and in no figure.",
     )
     rows = [
-        ((f"judge and BERTScore ≥ {value}", *_agreement(found)), True) for value, found in judge["agreement"].items()
+        ((f"judge and BERTScore ≥ {value}", *_agreement(found)), False) for value, found in judge["agreement"].items()
     ]
     if people := judge["human"]:
-        rows.append((("people and judge", *_agreement(people["judge"])), True))
+        rows.append((("people and judge", *_agreement(people["judge"])), False))
         found = people["bertscore"].items()
-        rows += [((f"people and BERTScore ≥ {value}", *_agreement(agreed)), True) for value, agreed in found]
+        rows += [((f"people and BERTScore ≥ {value}", *_agreement(agreed)), False) for value, agreed in found]
     yield _table("Agreement on what is the same anomaly", ("", "pairs", "raw", "Cohen's kappa"), rows)
 
 
 def _agreement(found: Mapping[str, Any]) -> list[str]:
     raw, kappa = found["raw"], found["kappa"]
     return [str(found["pairs"]), "–" if raw is None else f"{raw:.3f}", "–" if kappa is None else f"{kappa:.3f}"]
+
+
+def comparison_facts(result: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before the comparison of two systems."""
+    difference = result["difference"]
+    lines = [f"A: {result['a']['predictions']}. B: {result['b']['predictions']}. {facts_of(result['a'])[0]}"]
+    lines += [f"{name.upper()}: {line}" for name in ("a", "b") for line in facts_of(result[name])[1:]]
+    lines.append(
+        f"Paired bootstrap of A - B over {count(difference['images'], 'image')} that both have, "
+        f"{difference['resamples']:,} resamples, seed {difference['seed']}; images that only A counts "
+        f"{difference['only_first']}, only B {difference['only_second']}."
+    )
+    return lines + ([difference["note"]] if difference["note"] else [])
+
+
+def comparison_table(result: Mapping[str, Any]) -> Table:
+    """Both systems' metrics, their difference, its 95 % interval and two-sided p-value."""
+    found = {name: result["difference"][name] for name in ("SemAP", "SemF1")}
+    cells = [found[name][view] for name in found for view in VIEWS]
+    rows: list[tuple[Sequence[str], bool]] = [
+        (("A", *metric_cells(result["a"])), False),
+        (("B", *metric_cells(result["b"])), False),
+        (("A - B", *(f"{cell['difference']:+.4f}" for cell in cells)), True),
+        (("95 % from", *(f"{cell['interval'][0]:+.4f}" for cell in cells)), False),
+        (("to", *(f"{cell['interval'][1]:+.4f}" for cell in cells)), False),
+        (("p", *(f"{cell['p']:.4f}" for cell in cells)), False),
+    ]
+    return _table("A against B", _HEAD, rows)

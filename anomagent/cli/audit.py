@@ -1,0 +1,162 @@
+"""`anomagent audit`: image generators compared by the anomalies of their images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from anomagent.cli import scoring_options as scoring
+from anomagent.cli.console import note, print_json
+from anomagent.cli.options import (
+    BaseUrlOption,
+    ModelOption,
+    RolesOption,
+    WorkspaceOption,
+    check_writable,
+    settings_of,
+)
+from anomagent.cli.run import SOMETHING_FAILED
+from anomagent.cli.sides import pictures_for
+from anomagent.errors import UsageError
+
+if TYPE_CHECKING:
+    from anomagent.audit.audit import Generator
+    from anomagent.cli.audit_sides import Sides
+    from anomagent.report.pictures import FindPicture
+    from anomagent.state.findings import Anomaly
+
+IMAGES = "Images to analyse first"
+
+
+def audit(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="[NAME=]PATH", help="A prediction file, a run's id, a workspace, or images.")
+    ],
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For results: a table of image, prompt and generator."),
+    ] = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For images: a list of prompts by id.", show_default="beside the images"),
+    ] = None,
+    bad_entries: scoring.BadEntriesOption = "error",
+    bootstrap: Annotated[int, typer.Option(metavar="N", help="Resamples of the 95 % intervals.")] = 2000,
+    seed: scoring.SeedOption = 0,
+    kinds: Annotated[str, typer.Option(metavar="rules|MODEL", help="Who assigns the kinds of anomalies.")] = "rules",
+    against: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The --json of another assessor's audit: rank agreement.")
+    ] = None,
+    published: scoring.PublishedOption = False,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    roles: RolesOption = None,
+    schedule: Annotated[
+        Literal["paper", "lean", "direct"] | None, typer.Option(help="As in `anomagent run`.", show_default="paper")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Calls in flight at once.", show_default="8")] = None,
+    workspace: WorkspaceOption = None,
+    json: scoring.JsonOption = False,
+    html: scoring.HtmlOption = None,
+    images: scoring.ImagesOption = None,
+) -> None:
+    """Compare generators: MAI, AF, CAP with intervals, images without anomaly, kinds, common prompts. Lower is better.
+
+    Images may lie in a folder per generator, in the output folders of GenEval, T2I-CompBench, WISE or ImageReward, or
+    in a table of image, prompt, generator; they are analysed with --model, and nothing is paid twice. Exit code 3:
+    images or entries failed; they are counted and in no mean.
+
+    Example: `anomagent audit sana=sana.json flux=flux.json --published --html audit.html`
+    """
+    settings = settings_of(
+        roles, model=model, base_url=base_url, schedule=schedule, concurrency=concurrency, workspace=workspace
+    )
+    check_writable(html)
+    from anomagent.audit.audit import audit as compare
+    from anomagent.audit.resampling import check_resampling
+    from anomagent.cli.audit_sides import Reader
+    from anomagent.cli.kinds import Kinds
+
+    check_resampling(bootstrap, seed)
+    other = _read_audit(against) if against else None
+    naming = Kinds.of(kinds, base_url, settings)
+    sides = Reader(settings, bad_entries, manifest, prompts).read(paths)
+    kind_of = naming.assign([generator.annotations for generator in sides.generators])
+    result = compare(sides.generators, resamples=bootstrap, seed=seed, kind_of=kind_of)
+    result |= {"kinds_by": kinds, "kinds_failed": naming.failed}
+    result |= _agreements(result, other, published)
+    if html:
+        _write_page(result, sides, kind_of, pictures_for(images, settings), html)
+    if json:
+        print_json(result)
+    else:
+        from anomagent.cli.tables import print_tables
+        from anomagent.report.audit import facts_of, tables_of
+
+        print_tables(facts_of(result), tables_of(result))
+    _name_failures(sides.generators)
+    if naming.failed or any(entry["failures"] or entry["bad_entries"] for entry in result["generators"]):
+        raise typer.Exit(SOMETHING_FAILED)
+
+
+def _read_audit(file: Path) -> "dict[str, dict[str, float]]":
+    """Another audit's measures. Raises `UsageError` where the file holds none."""
+    from anomagent.audit.agreement import audited_measures
+    from anomagent.benchmark.documents import as_object, read_document
+
+    try:
+        return audited_measures(as_object(read_document(file).value))
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}; give what `anomagent audit --json` printed") from error
+
+
+def _agreements(
+    result: "Mapping[str, Any]", other: "dict[str, dict[str, float]] | None", published: bool
+) -> dict[str, Any]:
+    """Rank agreement with another audit and with the published assessors, and the published figures themselves."""
+    from anomagent.audit.agreement import agreement, audited_measures, published_measures
+    from anomagent.benchmark.published import published_audit
+
+    ours = audited_measures(result)
+    found: dict[str, Any] = {}
+    if other is not None:
+        found["agreement"] = agreement(ours, other)
+    if published:
+        table = published_audit()
+        rows = {name: table.figures(name) for name in table.rows}
+        found["published"] = rows
+        found["published_agreement"] = {
+            assessor: agreement(ours, published_measures(rows, assessor)) for assessor in ("AnomReasonor", "AnomAgent")
+        }
+    return found
+
+
+def _write_page(
+    result: "Mapping[str, Any]",
+    sides: "Sides",
+    kind_of: "Callable[[Anomaly], str]",
+    by_name: "FindPicture",
+    html: Path,
+) -> None:
+    from anomagent.report.audit import write_audit
+    from anomagent.report.pictures import EXAMPLE_PIXELS, picture_url
+
+    def find(generator: str, key: str) -> str | None:
+        path = sides.pictures.get((generator, key))
+        return picture_url(path, EXAMPLE_PIXELS) if path else by_name(key)
+
+    write_audit(result, sides.generators, kind_of, find, html)
+
+
+_MOST_NAMED = 5
+
+
+def _name_failures(generators: "Sequence[Generator]") -> None:
+    """Say which images failed and why, a few of each generator; all of them are counted in the result."""
+    for generator in generators:
+        failed = [image for image in generator.annotations.images.values() if image.failure is not None]
+        for image in failed[:_MOST_NAMED]:
+            note(f"{generator.name}: {image.key} failed: {image.failure}")
+        if len(failed) > _MOST_NAMED:
+            note(f"{generator.name}: {len(failed) - _MOST_NAMED} more failed")

@@ -1,0 +1,154 @@
+"""What an audit compares: results in files and runs, or images that are analysed first."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anomagent.cli.console import note
+from anomagent.cli.scoring import progress_bar
+from anomagent.cli.sides import DATABASE, BadEntries, read_side
+from anomagent.errors import UsageError
+from anomagent.report.costs import count
+
+if TYPE_CHECKING:
+    from anomagent.audit.audit import Generator
+    from anomagent.audit.found import FoundImage, GeneratorImages
+    from anomagent.benchmark.annotations import ImageAnnotations
+    from anomagent.config import Settings
+    from anomagent.graph.analyze import Analyzer
+
+IMAGES_AT_ONCE = 4
+"""Enough to keep the calls in flight that the settings allow, and few enough to hold in memory."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The generators of an audit, and where their images lie as far as that is known."""
+
+    generators: "list[Generator]" = field(default_factory=list["Generator"])
+    pictures: dict[tuple[str, str], Path] = field(default_factory=dict[tuple[str, str], Path])
+    """By generator and image key."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads what the arguments of an audit name."""
+
+    settings: "Settings"
+    bad_entries: BadEntries
+    manifest: Path | None
+    prompts: Path | None
+
+    def read(self, arguments: Sequence[str]) -> Sides:
+        """All generators, images analysed last: what is wrong anywhere is said before anything is spent."""
+        sides = Sides()
+        waiting: list[GeneratorImages] = []
+        for argument in arguments:
+            name, path = _split(argument)
+            if self._is_images(path):
+                waiting.extend(self._images(name, path))
+            else:
+                sides.generators.extend(self._results(name, path))
+        if waiting:
+            for found, annotations in _analyze(self.settings, waiting):
+                sides.generators.append(annotations)
+                sides.pictures.update({(found.generator, image.key): image.path for image in found.images})
+        return sides
+
+    def _is_images(self, path: str) -> bool:
+        from anomagent.benchmark.manifests import is_manifest
+
+        place = Path(path)
+        if place.is_dir():
+            return not (place / DATABASE).is_file()
+        return place.is_file() and is_manifest(place)
+
+    def _images(self, name: str | None, path: str) -> "list[GeneratorImages]":
+        from anomagent.audit.layouts import read_layout
+
+        found = read_layout(Path(path), name, self.prompts)
+        for each in found:
+            ignored = f", {count(each.ignored, 'other file')} ignored" if each.ignored else ""
+            unknown = f", {each.without_prompt} without a prompt" if each.without_prompt else ""
+            note(f"{each.generator}: {count(len(each.images), 'image')} ({each.layout}){unknown}{ignored}")
+        return found
+
+    def _results(self, name: str | None, path: str) -> "list[Generator]":
+        from anomagent.audit.audit import Generator
+        from anomagent.audit.layouts import read_layout
+        from anomagent.audit.matching import match_layout, match_prompts
+
+        annotations = read_side(path, self.settings, self.bad_entries)
+        if self.manifest is None:
+            return [Generator(name or Path(path).stem, annotations)]
+        found = read_layout(self.manifest, None, self.prompts)
+        if name or len(found) == 1:
+            return [Generator(name or Path(path).stem, annotations, match_prompts(annotations, found))]
+        matched = match_layout(annotations, found)
+        for keys, words in ((matched.without_result, "have no result"), (matched.unknown, "are in no generator")):
+            if keys:
+                note(f"{path}: {count(len(keys), 'image')} {words}, such as {keys[0]}")
+        return list(matched.generators)
+
+
+def _split(argument: str) -> tuple[str | None, str]:
+    """`NAME=PATH`, or a path whose name may hold an equals sign."""
+    name, equals, path = argument.partition("=")
+    if not equals or Path(argument).exists():
+        return None, argument
+    if not name.strip() or not path.strip():
+        raise UsageError(f"{argument}: write it as NAME=PATH")
+    return name.strip(), path
+
+
+def _analyze(
+    settings: "Settings", generators: "Sequence[GeneratorImages]"
+) -> "list[tuple[GeneratorImages, Generator]]":
+    """Analyse all images and give each generator its results; an image that cannot be read is a failure of its own."""
+    from anomagent.audit.audit import Generator
+    from anomagent.benchmark.annotations import AnnotationSet
+
+    images = [image for found in generators for image in found.images]
+    note(f"analysing {count(len(images), 'image')}, schedule {settings.schedule}, model {settings.model}")
+    results = iter(asyncio.run(_analyze_images(settings, images)))
+    analysed: list[tuple[GeneratorImages, Generator]] = []
+    for found in generators:
+        annotations = {image.key: next(results) for image in found.images}
+        prompts = {image.key: image.prompt for image in found.images if image.prompt}
+        analysed.append((found, Generator(found.generator, AnnotationSet(found.generator, annotations), prompts)))
+    return analysed
+
+
+async def _analyze_images(settings: "Settings", images: "Sequence[FoundImage]") -> "list[ImageAnnotations]":
+    from anomagent.graph.analyze import Analyzer
+    from anomagent.models.many import map_all
+
+    done = 0
+    with progress_bar("analysing") as show:
+
+        def shown(_: object) -> None:
+            nonlocal done
+            done += 1
+            show(done, len(images))
+
+        async with Analyzer.open(settings, command="audit") as analyzer:
+
+            async def one(image: "FoundImage") -> "ImageAnnotations":
+                return await _result(analyzer, image)
+
+            return await map_all(one, images, in_flight=IMAGES_AT_ONCE, on_done=shown)
+
+
+async def _result(analyzer: "Analyzer", image: "FoundImage") -> "ImageAnnotations":
+    from anomagent.benchmark.annotations import ImageAnnotations
+
+    try:
+        analysis = await analyzer.analyze(image.path)
+    except UsageError as error:
+        return ImageAnnotations(image.key, failure=str(error))
+    if analysis.status == "failed":
+        reasons = "; ".join(failure["message"] for failure in analysis.failures)
+        return ImageAnnotations(image.key, failure=reasons or "the analysis failed")
+    return ImageAnnotations(image.key, tuple(analysis.anomalies))
