@@ -9,10 +9,11 @@ from anomagent.cli import scoring_options as options
 from anomagent.cli.console import print_json
 from anomagent.cli.options import BaseUrlOption, WorkspaceOption, check_folder, check_writable, settings_of
 from anomagent.cli.run import SOMETHING_FAILED
-from anomagent.cli.sides import only_part, pictures_for, read_side, sources_of
+from anomagent.cli.sides import only_part, pictures_for, read_side, sources_of, workspace_of
 from anomagent.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from anomagent.config import Settings
     from anomagent.evaluation.evaluate import Evaluation
 
 
@@ -96,6 +97,7 @@ def evaluate(
         result["by"] = _groups(evaluation, by, origins)
     if judging:
         result["judge"] = judging.report(evaluation)
+    _keep(result, pred, gt, settings)
     if out:
         from anomagent.cli.score_files import write_folder
 
@@ -122,6 +124,14 @@ def _check(
         needed, there = needs[option]
         if given and not there:
             raise ConfigurationError(f"{option} belongs to {needed}; add it, or leave {option} out")
+
+
+def _keep(result: "Mapping[str, Any]", pred: str, gt: str, settings: "Settings") -> None:
+    """Append the result to the scores of the workspace that a side came from."""
+    from anomagent.store.scores import save_score
+
+    if workspace := workspace_of(pred, settings) or workspace_of(gt, settings):
+        save_score(workspace, pred, gt, result)
 
 
 def _intervals(evaluation: "Evaluation", resamples: int, seed: int) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Judging:
             evaluation.similarities,
             empty=rules.empty,
             thresholds=rules.thresholds,
+            scores=evaluation.scores,
             humans=self.people,
         )
 

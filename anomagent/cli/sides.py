@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from anomagent.benchmark.annotations import AnnotationSet
     from anomagent.config import Settings
     from anomagent.report.pictures import FindPicture
+    from anomagent.store import Workspace
 
 BadEntries = Literal["error", "skip"]
 """Entries that are no anomaly: refuse the file, or leave them out and count them."""
@@ -24,18 +25,15 @@ def read_side(what: str, settings: "Settings", bad_entries: BadEntries) -> "Anno
     Raises `UsageError` where it is none of them, and for entries that are no anomaly unless these are to be skipped.
     """
     from anomagent.benchmark.reading import read_annotations, require_whole
-    from anomagent.store import Workspace
     from anomagent.store.annotations import annotations_of
 
     path = Path(what)
-    if (path / DATABASE).is_file():
-        return annotations_of(Workspace.open(path, create=False), None)
+    if workspace := workspace_of(what, settings):
+        return annotations_of(workspace, None if path.is_dir() else what)
     if path.is_dir():
         raise UsageError(f"{what}: a folder that is no workspace; give a prediction file, a run's id or a workspace")
-    if not path.exists() and not (settings.workspace / DATABASE).is_file():
-        raise UsageError(f"{what}: no such file, and no workspace {settings.workspace} with a run of that name")
     if not path.exists():
-        return annotations_of(Workspace.open(settings.workspace, create=False), what)
+        raise UsageError(f"{what}: no such file, and no workspace {settings.workspace} with a run of that name")
     annotations = read_annotations(path)
     if bad_entries == "error":
         require_whole(annotations)
@@ -46,6 +44,18 @@ def read_side(what: str, settings: "Settings", bad_entries: BadEntries) -> "Anno
             f"{first.image}: {first.reason}"
         )
     return annotations
+
+
+def workspace_of(what: str, settings: "Settings") -> "Workspace | None":
+    """The workspace that `what` names: its folder, or the run of `settings.workspace`; None for a file."""
+    from anomagent.store import Workspace
+
+    path = Path(what)
+    if (path / DATABASE).is_file():
+        return Workspace.open(path, create=False)
+    if path.exists() or not (settings.workspace / DATABASE).is_file():
+        return None
+    return Workspace.open(settings.workspace, create=False)
 
 
 def only_part(annotations: "AnnotationSet", split: Path | None, part: str) -> "AnnotationSet":

@@ -1,6 +1,6 @@
 """SemF1 under a judge, and how far the judge, BERTScore and people agree on what is the same."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -12,10 +12,10 @@ from anomagent.errors import UsageError
 from anomagent.evaluation.agreement import Agreement
 from anomagent.evaluation.human_pairs import HumanPair, check_human_pairs
 from anomagent.evaluation.judge import Judgement
-from anomagent.evaluation.matches import Match
+from anomagent.evaluation.matches import Match, Matches
 from anomagent.evaluation.measures import Rates, rates
 from anomagent.evaluation.pairs import THRESHOLDS, VIEWS, Pair, Similarity
-from anomagent.evaluation.scores import EmptyRule
+from anomagent.evaluation.scores import EmptyRule, Scores
 from anomagent.state.findings import UsageTotals
 
 
@@ -80,13 +80,15 @@ def report_judge(
     *,
     empty: EmptyRule = "score",
     thresholds: Sequence[float] = THRESHOLDS,
+    scores: Scores | None = None,
     humans: Sequence[HumanPair] | None = None,
 ) -> dict[str, Any]:
     """All figures as plain data; images that failed are counted, listed and in no figure.
 
     `SemF1` is the mean F1 of the images (macro), `micro` pools their counts. Agreement is over all (prediction,
     ground truth) pairs of an image, matched or not: BERTScore calls a pair the same where Full reaches the threshold.
-    Raises `UsageError` for human pairs that are not in the data, and where no image is left to average over.
+    With `scores`, of the same images, `matching_agreement` is that of the two one-to-one matchings. Raises `UsageError`
+    for human pairs that are not in the data, and where no image is left to average over.
     """
     check_human_pairs(humans or (), pairs)
     judged = match_images(pairs, judgements, similarities)
@@ -101,6 +103,7 @@ def report_judge(
         "SemF1": sum(_f1(image, empty) for image in scored) / len(scored),
         "micro": _pool(scored),
         "agreement": {str(float(value)): _with_bertscore(judged, value) for value in thresholds},
+        "matching_agreement": None if scores is None else _with_matching(judged, scores),
         "human": None if humans is None else _with_people(judged, humans, thresholds),
         "usage": UsageTotals.of(said.call for said in judgements if said.call).model_dump(),
     }
@@ -151,6 +154,32 @@ def _with_bertscore(judged: Sequence[Judged], threshold: float) -> dict[str, Any
         for prediction, ground_truth in np.ndindex(image.full.shape)
     )
     return Agreement.of(verdicts).described("judge", "bertscore")
+
+
+def _with_matching(judged: Sequence[Judged], scores: Scores) -> dict[str, Any]:
+    """Whether the judge's matching and BERTScore's (view Full) hold the same pairs, at each threshold."""
+    full = list(VIEWS).index("Full")
+    index = {name: number for number, name in enumerate(scores.images)}
+    return {
+        str(float(threshold)): _of_matchings(
+            judged, index, scores.matches, scores.matches.hits(full, column, threshold)
+        )
+        for column, threshold in enumerate(scores.rules.thresholds)
+    }
+
+
+def _of_matchings(
+    judged: Sequence[Judged], index: Mapping[str, int], matches: Matches, hits: NDArray[np.bool_]
+) -> dict[str, Any]:
+    def verdicts() -> Iterator[tuple[bool, bool]]:
+        for image in judged:
+            ours = {(match.prediction, match.ground_truth) for match in image.matches}
+            rows = [row for row in matches.of_image(index[image.pair.image]) if hits[row]]
+            theirs = {(int(matches.prediction[row]), int(matches.ground_truth[row])) for row in rows}
+            for pair in np.ndindex(image.full.shape):
+                yield pair in ours, pair in theirs
+
+    return Agreement.of(verdicts()).described("judge", "bertscore")
 
 
 def _with_people(judged: Sequence[Judged], humans: Sequence[HumanPair], thresholds: Sequence[float]) -> dict[str, Any]:

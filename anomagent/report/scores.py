@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from anomagent.benchmark.published import published_deepfake, published_table
-from anomagent.report.costs import count
+from anomagent.report.costs import count, describe_usage
 from anomagent.report.tables import Row, Table
+from anomagent.state.findings import UsageTotals
 
 VIEWS = ("Phe", "Rea", "Full")
 OWN = "these predictions"
@@ -171,11 +172,14 @@ def _judge(judge: Mapping[str, Any]) -> Iterator[Table]:
                 True,
             )
         ],
-        f"{images['judged']} images judged, {images['failed']} failed and in no figure.",
+        f"{images['judged']} images judged, {images['failed']} failed and in no figure. "
+        f"{describe_usage(UsageTotals.model_validate(judge['usage']))}.",
     )
     rows = [
         ((f"judge and BERTScore ≥ {value}", *_agreement(found)), False) for value, found in judge["agreement"].items()
     ]
+    matched: Mapping[str, Mapping[str, Any]] = judge["matching_agreement"] or {}
+    rows += [((f"their matchings, ≥ {value}", *_agreement(found)), False) for value, found in matched.items()]
     if people := judge["human"]:
         rows.append((("people and judge", *_agreement(people["judge"])), False))
         found = people["bertscore"].items()
