@@ -123,7 +123,8 @@ def test_missing_answers_and_labels_are_an_error_unless_asked_for() -> None:
         read_verdicts(said, TRUTH, LABELS)
     assert str(caught.value) == (
         "3 labelled images have no answer in pred.json ('b.png', 'c.png', 's.png') and 1 images have no label "
-        "('x.png'); pass --missing empty to count a missing answer as wrong, --missing skip to leave such images out, or --answers FILE"
+        "('x.png'); pass --missing empty to count a missing answer as wrong, --missing skip to leave such images "
+        "out, or --answers FILE"
     )
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
+import sentencepiece
 from safetensors.torch import load_file, save_file
 from transformers import GPT2Config
 from transformers.utils import logging
@@ -145,3 +146,25 @@ def test_half_a_model_in_the_hubs_cache_is_fetched_again(monkeypatch: pytest.Mon
 
 def test_a_device_that_is_not_there(tiny_bert: Backbone) -> None:
     assert "device nonsense cannot be used here" in refusal(Backbone(tiny_bert.name, 2, device="nonsense"))
+
+
+def test_a_tokenizer_that_is_a_sentencepiece_model_alone(tmp_path: Path) -> None:
+    """How google/mt5-large comes from the hub: without a tokenizer.json."""
+    directory = Path(tiny.save("mt5", tmp_path))
+    for file in (*directory.glob("tokenizer*.json"), *directory.glob("special_tokens*.json")):
+        file.unlink()
+    (tmp_path / "corpus.txt").write_text("".join(f"the cat {n} sits on mat {n % 7}\n" for n in range(300)))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(tmp_path / "corpus.txt"),
+        model_prefix=str(directory / "spiece"),
+        vocab_size=40,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    (directory / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "T5Tokenizer", "extra_ids": 0}))
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(directory / "spiece.model"))
+    found = load(Backbone(str(directory), 1)).tokenizer("the cat sits").input_ids
+    assert found == [*pieces.encode("the cat sits"), 1]
