@@ -22,7 +22,7 @@ class Refused:
     """An entry that is no anomaly."""
 
     index: int
-    """Position in the list, from 0. In a text: among its refused entries, whose name or number `reason` gives."""
+    """Position in the list, from 0."""
     reason: str
 
 
@@ -130,7 +130,7 @@ def _json_blocks(text: str) -> list[str]:
 def _of_classic_text(text: str) -> Content:
     found = parse_anomalies(text)
     if found.anomalies or found.refusals:
-        refused = (Refused(i, f"{shown(one.name)}: {one.reason}") for i, one in enumerate(found.refusals))
+        refused = (Refused(one.position, f"{shown(one.name)}: {one.reason}") for one in found.refusals)
         return Content(tuple(found.anomalies), tuple(refused))
     return Content() if text.strip() == NO_ANOMALIES else Content(description=text)
 

@@ -46,6 +46,8 @@ class Refusal:
     name: str
     """The entry's name as far as it has one, else "entry 3"."""
     reason: str
+    position: int
+    """Of the entry in the list, from 0."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,12 @@ def format_anomalies(anomalies: Iterable[Anomaly]) -> str:
 def parse_anomalies(text: str) -> AnomalyList:
     """Read an anomaly list in any variant of the classic text. Never raises: what cannot be read is a refusal."""
     found = AnomalyList()
-    for position, entry in enumerate(_entries(text), start=1):
-        name = entry.get("name") or f"entry {position}"
+    for position, entry in enumerate(_entries(text)):
+        name = entry.get("name") or f"entry {position + 1}"
         try:
             found.anomalies.append(_anomaly(entry))
         except ValueError as error:
-            found.refusals.append(Refusal(name, str(error)))
+            found.refusals.append(Refusal(name, str(error), position))
     return found
 
 

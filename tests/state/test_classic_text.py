@@ -145,9 +145,9 @@ def test_entries_that_are_no_anomalies_are_refused_one_by_one() -> None:
 
     assert parsed.anomalies == [CHAIR]
     assert parsed.refusals == [
-        Refusal("A", "severity 'severe' has no number"),
-        Refusal("B", "it has no reasoning"),
-        Refusal("entry 3", "it has no name"),
+        Refusal("A", "severity 'severe' has no number", 0),
+        Refusal("B", "it has no reasoning", 1),
+        Refusal("entry 3", "it has no name", 2),
     ]
 
 
