@@ -18,15 +18,12 @@ from anomagent.cli.options import (
 )
 from anomagent.cli.run import SOMETHING_FAILED
 from anomagent.cli.sides import pictures_for
-from anomagent.errors import UsageError
+from anomagent.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from anomagent.audit.audit import Generator
     from anomagent.cli.audit_sides import Sides
     from anomagent.report.pictures import FindPicture
     from anomagent.state.findings import Anomaly
-
-IMAGES = "Images to analyse first"
 
 
 def audit(
@@ -72,7 +69,10 @@ def audit(
     settings = settings_of(
         roles, model=model, base_url=base_url, schedule=schedule, concurrency=concurrency, workspace=workspace
     )
+    if images and not html:
+        raise ConfigurationError("--images belongs to --html FILE; add it, or leave --images out")
     check_writable(html)
+    find_picture = pictures_for(images, settings) if html else None
     from anomagent.audit.audit import audit as compare
     from anomagent.audit.resampling import check_resampling
     from anomagent.cli.audit_sides import Reader
@@ -84,10 +84,10 @@ def audit(
     sides = Reader(settings, bad_entries, manifest, prompts).read(paths)
     kind_of = naming.assign([generator.annotations for generator in sides.generators])
     result = compare(sides.generators, resamples=bootstrap, seed=seed, kind_of=kind_of)
-    result |= {"kinds_by": kinds, "kinds_failed": naming.failed}
+    result |= {"kinds_by": kinds, "kinds_failed": naming.failed, "partial": len(sides.partial)}
     result |= _agreements(result, other, published)
-    if html:
-        _write_page(result, sides, kind_of, pictures_for(images, settings), html)
+    if html and find_picture:
+        _write_page(result, sides, kind_of, find_picture, html)
     if json:
         print_json(result)
     else:
@@ -95,8 +95,8 @@ def audit(
         from anomagent.report.audit import facts_of, tables_of
 
         print_tables(facts_of(result), tables_of(result))
-    _name_failures(sides.generators)
-    if naming.failed or any(entry["failures"] or entry["bad_entries"] for entry in result["generators"]):
+    _name_failures(sides)
+    if _failed(result):
         raise typer.Exit(SOMETHING_FAILED)
 
 
@@ -105,10 +105,11 @@ def _read_audit(file: Path) -> "dict[str, dict[str, float]]":
     from anomagent.audit.agreement import audited_measures
     from anomagent.benchmark.documents import as_object, read_document
 
+    value = read_document(file).value
     try:
-        return audited_measures(as_object(read_document(file).value))
-    except ValueError as error:
-        raise UsageError(f"{file}: {error}; give what `anomagent audit --json` printed") from error
+        return audited_measures(as_object(value))
+    except (UsageError, ValueError) as error:
+        raise UsageError(f"{file}: is no result of an audit; give what `anomagent audit --json` printed") from error
 
 
 def _agreements(
@@ -149,14 +150,25 @@ def _write_page(
     write_audit(result, sides.generators, kind_of, find, html)
 
 
+def _failed(result: "Mapping[str, Any]") -> bool:
+    """Whether something is not in the figures because it failed."""
+    in_images = any(entry["failures"] or entry["bad_entries"] for entry in result["generators"])
+    return bool(in_images or result["partial"] or result["kinds_failed"])
+
+
 _MOST_NAMED = 5
 
 
-def _name_failures(generators: "Sequence[Generator]") -> None:
+def _name_failures(sides: "Sides") -> None:
     """Say which images failed and why, a few of each generator; all of them are counted in the result."""
-    for generator in generators:
+    for generator in sides.generators:
         failed = [image for image in generator.annotations.images.values() if image.failure is not None]
-        for image in failed[:_MOST_NAMED]:
-            note(f"{generator.name}: {image.key} failed: {image.failure}")
-        if len(failed) > _MOST_NAMED:
-            note(f"{generator.name}: {len(failed) - _MOST_NAMED} more failed")
+        _name_some(generator.name, [f"{image.key} failed: {image.failure}" for image in failed])
+    _name_some("in part", [f"{path}: {reason}" for path, reason in sides.partial.items()])
+
+
+def _name_some(what: str, lines: "Sequence[str]") -> None:
+    for line in lines[:_MOST_NAMED]:
+        note(f"{what}: {line}")
+    if len(lines) > _MOST_NAMED:
+        note(f"{what}: {len(lines) - _MOST_NAMED} more")

@@ -1,8 +1,10 @@
 """What an audit compares: results in files and runs, or images that are analysed first."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os.path import exists, isdir, isfile, join
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,8 @@ class Sides:
     generators: "list[Generator]" = field(default_factory=list["Generator"])
     pictures: dict[tuple[str, str], Path] = field(default_factory=dict[tuple[str, str], Path])
     """By generator and image key."""
+    partial: dict[str, str] = field(default_factory=dict[str, str])
+    """Images of which a part of the analysis failed, by path: why. What was found in them counts."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,19 @@ class Reader:
                 waiting.extend(self._images(name, path))
             else:
                 sides.generators.extend(self._results(name, path))
+        _check_names([*(each.name for each in sides.generators), *(each.generator for each in waiting)])
         if waiting:
-            for found, annotations in _analyze(self.settings, waiting):
-                sides.generators.append(annotations)
+            for found, generator in _analyze(self.settings, waiting, sides.partial):
+                sides.generators.append(generator)
                 sides.pictures.update({(found.generator, image.key): image.path for image in found.images})
         return sides
 
     def _is_images(self, path: str) -> bool:
         from anomagent.benchmark.manifests import is_manifest
 
-        place = Path(path)
-        if place.is_dir():
-            return not (place / DATABASE).is_file()
-        return place.is_file() and is_manifest(place)
+        if isdir(path):
+            return not isfile(join(path, DATABASE))
+        return isfile(path) and is_manifest(Path(path))
 
     def _images(self, name: str | None, path: str) -> "list[GeneratorImages]":
         from anomagent.audit.layouts import read_layout
@@ -87,16 +91,22 @@ class Reader:
         if name or len(found) == 1:
             return [Generator(name or Path(path).stem, annotations, match_prompts(annotations, found))]
         matched = match_layout(annotations, found)
-        for keys, words in ((matched.without_result, "have no result"), (matched.unknown, "are in no generator")):
+        for keys, words in ((matched.without_result, "without a result"), (matched.unknown, "of no generator")):
             if keys:
                 note(f"{path}: {count(len(keys), 'image')} {words}, such as {keys[0]}")
         return list(matched.generators)
 
 
+def _check_names(names: Sequence[str]) -> None:
+    """Raise `UsageError` where two generators have one name, before anything is analysed for them."""
+    if repeated := [name for name, number in Counter(names).items() if number > 1]:
+        raise UsageError(f"two generators are called {repeated[0]!r}; give each its own name: NAME=PATH")
+
+
 def _split(argument: str) -> tuple[str | None, str]:
     """`NAME=PATH`, or a path whose name may hold an equals sign."""
     name, equals, path = argument.partition("=")
-    if not equals or Path(argument).exists():
+    if not equals or exists(argument):
         return None, argument
     if not name.strip() or not path.strip():
         raise UsageError(f"{argument}: write it as NAME=PATH")
@@ -104,15 +114,18 @@ def _split(argument: str) -> tuple[str | None, str]:
 
 
 def _analyze(
-    settings: "Settings", generators: "Sequence[GeneratorImages]"
+    settings: "Settings", generators: "Sequence[GeneratorImages]", partial: dict[str, str]
 ) -> "list[tuple[GeneratorImages, Generator]]":
-    """Analyse all images and give each generator its results; an image that cannot be read is a failure of its own."""
+    """Analyse all images and give each generator its results; an image that cannot be read is a failure of its own.
+
+    `partial` is told which images were analysed in part only, and why.
+    """
     from anomagent.audit.audit import Generator
     from anomagent.benchmark.annotations import AnnotationSet
 
     images = [image for found in generators for image in found.images]
     note(f"analysing {count(len(images), 'image')}, schedule {settings.schedule}, model {settings.model}")
-    results = iter(asyncio.run(_analyze_images(settings, images)))
+    results = iter(asyncio.run(_analyze_images(settings, images, partial)))
     analysed: list[tuple[GeneratorImages, Generator]] = []
     for found in generators:
         annotations = {image.key: next(results) for image in found.images}
@@ -121,7 +134,9 @@ def _analyze(
     return analysed
 
 
-async def _analyze_images(settings: "Settings", images: "Sequence[FoundImage]") -> "list[ImageAnnotations]":
+async def _analyze_images(
+    settings: "Settings", images: "Sequence[FoundImage]", partial: dict[str, str]
+) -> "list[ImageAnnotations]":
     from anomagent.graph.analyze import Analyzer
     from anomagent.models.many import map_all
 
@@ -136,19 +151,21 @@ async def _analyze_images(settings: "Settings", images: "Sequence[FoundImage]") 
         async with Analyzer.open(settings, command="audit") as analyzer:
 
             async def one(image: "FoundImage") -> "ImageAnnotations":
-                return await _result(analyzer, image)
+                return await _result(analyzer, image, partial)
 
             return await map_all(one, images, in_flight=IMAGES_AT_ONCE, on_done=shown)
 
 
-async def _result(analyzer: "Analyzer", image: "FoundImage") -> "ImageAnnotations":
+async def _result(analyzer: "Analyzer", image: "FoundImage", partial: dict[str, str]) -> "ImageAnnotations":
     from anomagent.benchmark.annotations import ImageAnnotations
 
     try:
         analysis = await analyzer.analyze(image.path)
     except UsageError as error:
         return ImageAnnotations(image.key, failure=str(error))
+    reasons = "; ".join(failure["message"] for failure in analysis.failures)
+    if analysis.status == "partial":
+        partial[str(image.path)] = reasons
     if analysis.status == "failed":
-        reasons = "; ".join(failure["message"] for failure in analysis.failures)
         return ImageAnnotations(image.key, failure=reasons or "the analysis failed")
     return ImageAnnotations(image.key, tuple(analysis.anomalies))

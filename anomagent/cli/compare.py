@@ -29,7 +29,7 @@ def compare(
     threads: options.ThreadsOption = None,
     cache: options.CacheOption = None,
     no_cache: options.NoCacheOption = False,
-    bootstrap: Annotated[int, typer.Option(metavar="N", help="Resamples of the paired bootstrap.")] = 10_000,
+    bootstrap: Annotated[int, typer.Option(min=100, metavar="N", help="Resamples of the paired bootstrap.")] = 10_000,
     seed: options.SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: options.JsonOption = False,
@@ -43,7 +43,7 @@ def compare(
     settings = settings_of(workspace=workspace)
     from anomagent.cli.scoring import Comparing
     from anomagent.evaluation.bootstrap import compare as resample
-    from anomagent.evaluation.evaluate import Choices, evaluate
+    from anomagent.evaluation.evaluate import Choices, Evaluation, evaluate
     from anomagent.evaluation.pairing import pair_up
     from anomagent.evaluation.similarity import Backbone
 
@@ -53,13 +53,19 @@ def compare(
     sides = [only_part(read_side(side, settings, bad_entries), split, part) for side in (a, b, gt)]
     for side in sides[:2]:
         pair_up(side, sides[2], missing)  # what is wrong with either is said before the first takes an hour
-    first, second = (evaluate(side, sides[2], comparing, chosen, choices) for side in sides[:2])
-    summaries: dict[str, dict[str, Any]] = {name: it.summary() for name, it in (("a", first), ("b", second))}
+    found: dict[str, Evaluation] = {}
+    summaries: dict[str, dict[str, Any]] = {}
+    for name, side in zip("ab", sides[:2], strict=True):
+        before = comparing.truncated
+        found[name] = evaluate(side, sides[2], comparing, chosen, choices)
+        summaries[name] = {**found[name].summary(), "truncated_texts": comparing.truncated - before}
+        if precision == "bf16":
+            summaries[name]["precision_effect"] = comparing.precision_effect(found[name].pairing.pairs)
     result: dict[str, Any] = {
         "a": {"predictions": a, **summaries["a"]},
         "b": {"predictions": b, **summaries["b"]},
         "ground_truth": gt,
-        "difference": resample(first.scores, second.scores, bootstrap, seed),
+        "difference": resample(found["a"].scores, found["b"].scores, bootstrap, seed),
     }
     if json:
         print_json(result)

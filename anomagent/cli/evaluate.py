@@ -60,9 +60,16 @@ def evaluate(
     Example: `anomagent evaluate predictions.json ground_truth.json --published --bootstrap 1000`
     """
     settings = settings_of(workspace=workspace)
-    _check({"--answers": answers, "--sources": sources, "--human-pairs": human_pairs}, deepfake, by, judge)
+    _check_together(
+        ("--answers", answers, "--deepfake LABELS", deepfake),
+        ("--sources", sources, "--by source", by and "source" in by),
+        ("--human-pairs", human_pairs, "--judge MODEL", judge),
+        ("--base-url", base_url, "--judge MODEL", judge),
+        ("--images", images, "--html FILE", html),
+    )
     check_writable(html)
     check_folder(out)
+    find_picture = pictures_for(images, settings) if html else None
     from anomagent.benchmark.labels import read_labels
     from anomagent.benchmark.reading import read_annotations
     from anomagent.cli.judging import Judging
@@ -70,6 +77,7 @@ def evaluate(
     from anomagent.evaluation.deepfake import add_answers, detect, keep_images, read_verdicts
     from anomagent.evaluation.evaluate import Choices
     from anomagent.evaluation.evaluate import evaluate as score
+    from anomagent.evaluation.pairing import pair_up
     from anomagent.evaluation.similarity import Backbone
 
     chosen = Backbone(backbone, layer, precision, device)
@@ -82,6 +90,8 @@ def evaluate(
         predictions, truth = (keep_images(side, verdicts.chosen("ai")) for side in (said, truth))
     origins = sources_of(truth, sources) if by and "source" in by else None
     judging = Judging.of(judge, base_url, human_pairs, settings) if judge else None
+    if judging:
+        judging.check(pair_up(predictions, truth, missing).pairs)
 
     evaluation = score(predictions, truth, comparing, chosen, Choices(protocol, rank_by, empty, missing))
     result = {"predictions": pred, "ground_truth": gt, **evaluation.summary(), "truncated_texts": comparing.truncated}
@@ -102,26 +112,18 @@ def evaluate(
         from anomagent.cli.score_files import write_folder
 
         write_folder(out, table, result, evaluation)
-    if html:
+    if html and find_picture:
         from anomagent.report.evaluation import write_evaluation
 
-        write_evaluation(f"{pred} against {gt}", evaluation, result, published, pictures_for(images, settings), html)
+        write_evaluation(f"{pred} against {gt}", evaluation, result, published, find_picture, html)
     _show(result, published, json)
     if _failed(result):
         raise typer.Exit(SOMETHING_FAILED)
 
 
-def _check(
-    dependent: "Mapping[str, object]", deepfake: object, by: list[options.Group] | None, judge: str | None
-) -> None:
-    """Options that mean nothing alone. Raises `ConfigurationError`."""
-    needs = {
-        "--answers": ("--deepfake LABELS", deepfake),
-        "--sources": ("--by source", by and "source" in by),
-        "--human-pairs": ("--judge MODEL", judge),
-    }
-    for option, given in dependent.items():
-        needed, there = needs[option]
+def _check_together(*rules: tuple[str, object, str, object]) -> None:
+    """Options that mean nothing alone: each with what it belongs to. Raises `ConfigurationError`."""
+    for option, given, needed, there in rules:
         if given and not there:
             raise ConfigurationError(f"{option} belongs to {needed}; add it, or leave {option} out")
 

@@ -1,13 +1,14 @@
 """A language model asked about anomalies' texts: opened, estimated, asked with a progress bar, through the ledger."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anomagent.cli.console import note
 from anomagent.cli.scoring import progress_bar
-from anomagent.errors import ConfigurationError
+from anomagent.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from anomagent.config import Settings
@@ -43,14 +44,18 @@ class Judging:
         asyncio.run(prepare(chosen, "AnomalyJudge"))
         return cls(model, chosen, people)
 
-    def report(self, evaluation: "Evaluation") -> "dict[str, Any]":
-        """Ask about every image and compare: see `report_judge`."""
+    def check(self, pairs: "Sequence[Pair]") -> None:
+        """Raises `UsageError` where people judged a pair that is not there."""
         from anomagent.evaluation.human_pairs import check_human_pairs
+
+        check_human_pairs(self.people or (), pairs)
+
+    def report(self, evaluation: "Evaluation") -> "dict[str, Any]":
+        """Ask about every image and compare: see `report_judge`. `SemF1` is None where every answer failed."""
         from anomagent.evaluation.judge import estimate
         from anomagent.evaluation.judge_report import report_judge
 
         pairs = evaluation.pairing.pairs
-        check_human_pairs(self.people or (), pairs)
         expected = estimate(pairs)
         note(
             f"judge {self.model}: at most {expected.calls:,} calls, about {expected.input_tokens:,} input tokens; "
@@ -58,16 +63,28 @@ class Judging:
         )
         judgements = asyncio.run(_judge(self.settings, pairs))
         rules = evaluation.scores.rules
-        return report_judge(
-            self.model,
-            pairs,
-            judgements,
-            evaluation.similarities,
-            empty=rules.empty,
-            thresholds=rules.thresholds,
-            scores=evaluation.scores,
-            humans=self.people,
-        )
+        try:
+            return report_judge(
+                self.model,
+                pairs,
+                judgements,
+                evaluation.similarities,
+                empty=rules.empty,
+                thresholds=rules.thresholds,
+                scores=evaluation.scores,
+                humans=self.people,
+            )
+        except UsageError as nothing_judged:
+            # BERTScore's figures may have taken hours, and are right without a judge.
+            return {"model": self.model, "SemF1": None, "failures": _failures(judgements), "note": str(nothing_judged)}
+
+
+def _failures(judgements: "Sequence[Judgement]") -> list[dict[str, str]]:
+    return [
+        {"image": said.image, "error": said.failure["error"], "reason": said.failure["message"]}
+        for said in judgements
+        if said.failure
+    ]
 
 
 async def prepare(settings: "Settings", role: "Role") -> None:

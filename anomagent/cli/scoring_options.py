@@ -82,7 +82,8 @@ PublishedOption = Annotated[
 ]
 CurveOption = Annotated[bool, typer.Option("--curve", help="Thresholds 0.5 to 0.95.", rich_help_panel=BESIDE)]
 BootstrapOption = Annotated[
-    int | None, typer.Option(metavar="N", help="95 % intervals from N resamples.", rich_help_panel=BESIDE)
+    int | None,
+    typer.Option(min=100, metavar="N", help="95 % intervals from N resamples, 100 or more.", rich_help_panel=BESIDE),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the resamples.", rich_help_panel=BESIDE)]
 

@@ -1,6 +1,7 @@
 """What a command compares: files, runs and workspaces, read into annotation sets."""
 
 from dataclasses import replace
+from os.path import exists, isdir, isfile, join  # where nothing can be, nothing is: a name that is too long, say
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Literal
 
@@ -27,14 +28,13 @@ def read_side(what: str, settings: "Settings", bad_entries: BadEntries) -> "Anno
     from anomagent.benchmark.reading import read_annotations, require_whole
     from anomagent.store.annotations import annotations_of
 
-    path = Path(what)
     if workspace := workspace_of(what, settings):
-        return annotations_of(workspace, None if path.is_dir() else what)
-    if path.is_dir():
+        return annotations_of(workspace, None if isdir(what) else what)
+    if isdir(what):
         raise UsageError(f"{what}: a folder that is no workspace; give a prediction file, a run's id or a workspace")
-    if not path.exists():
+    if not exists(what):
         raise UsageError(f"{what}: no such file, and no workspace {settings.workspace} with a run of that name")
-    annotations = read_annotations(path)
+    annotations = read_annotations(Path(what))
     if bad_entries == "error":
         require_whole(annotations)
     elif annotations.bad:
@@ -50,12 +50,15 @@ def workspace_of(what: str, settings: "Settings") -> "Workspace | None":
     """The workspace that `what` names: its folder, or the run of `settings.workspace`; None for a file."""
     from anomagent.store import Workspace
 
-    path = Path(what)
-    if (path / DATABASE).is_file():
-        return Workspace.open(path, create=False)
-    if path.exists() or not (settings.workspace / DATABASE).is_file():
+    if isfile(join(what, DATABASE)):
+        return Workspace.open(what, create=False)
+    if exists(what) or not _has_workspace(settings):
         return None
     return Workspace.open(settings.workspace, create=False)
+
+
+def _has_workspace(settings: "Settings") -> bool:
+    return isfile(settings.workspace.expanduser() / DATABASE)
 
 
 def only_part(annotations: "AnnotationSet", split: Path | None, part: str) -> "AnnotationSet":
@@ -98,9 +101,9 @@ def pictures_for(folder: Path | None, settings: "Settings") -> "FindPicture":
     from anomagent.store.images import images_by_name
 
     if folder:
-        if not folder.is_dir():
+        if not isdir(folder):
             raise UsageError(f"--images {folder}: no such folder; give the folder of the images")
         return pictures_in(images_below(folder))
-    if (settings.workspace / DATABASE).is_file():
+    if _has_workspace(settings):
         return pictures_in(images_by_name(Workspace.open(settings.workspace, create=False)))
     return no_pictures

@@ -11,6 +11,7 @@ from anomagent.benchmark.published import PublishedTable, published_table
 from anomagent.evaluation.evaluate import Evaluation
 from anomagent.evaluation.pairs import VIEWS
 from anomagent.evaluation.summary import CurveRow
+from anomagent.report.costs import count
 from anomagent.report.metrics import Example, MatchedImage, MatchRow, Page, Plot, write_metrics
 from anomagent.report.pictures import FindPicture
 from anomagent.report.plots import draw_bars, draw_curve, draw_histogram
@@ -22,6 +23,8 @@ MakeExample = Callable[[int, str], Example]
 SHOWN = 4
 """Images at each end of a distribution that are shown in full."""
 _FULL = list(VIEWS).index("Full")
+_LEAST = 0.4
+"""Where the histogram of similarities begins; BERTScore is rarely below."""
 
 
 def write_evaluation(
@@ -83,7 +86,8 @@ def _similarities(evaluation: Evaluation, example: MakeExample) -> Plot:
             examples.append(example(int(matches.image[row]), note))
     lowest = "" if evaluation.scores.rules.protocol == "released" else " at the lowest threshold"
     caption = f"BERTScore F1 under the view Full of what was matched{lowest}."
-    return Plot("Similarity of matches", draw_histogram(values, "similarity", least=0.4), caption, examples)
+    svg = draw_histogram(values, "similarity", least=min([_LEAST, *values]))
+    return Plot("Similarity of matches", svg, caption, examples)
 
 
 def _curve(evaluation: Evaluation, ranked: Sequence[int], example: MakeExample) -> Plot:
@@ -122,5 +126,6 @@ def _matched(evaluation: Evaluation, index: int, f1: float, find: FindPicture) -
     taken = {int(matches.prediction[row]) for row in rows}, {int(matches.ground_truth[row]) for row in rows}
     lines += [MatchRow(a.phenomenon, None, None) for n, a in enumerate(pair.predictions) if n not in taken[0]]
     lines += [MatchRow(None, a.phenomenon, None) for n, a in enumerate(pair.ground_truth) if n not in taken[1]]
-    note = f"SemF1 Full {f1:.3f}; {len(pair.predictions)} predictions, {len(pair.ground_truth)} ground truths"
+    sides = f"{count(len(pair.predictions), 'prediction')}, {count(len(pair.ground_truth), 'ground truth')}"
+    note = f"SemF1 Full {f1:.3f}; {sides}"
     return MatchedImage(pair.image, find(pair.image), note, lines)

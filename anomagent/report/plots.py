@@ -2,10 +2,10 @@
 """Plots as SVG data URLs, ready for a page that may load nothing from anywhere."""
 
 import base64
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -24,6 +24,8 @@ _STYLE: Any = {
     "text.parse_math": False,  # a name with two dollar signs is a name
 }
 _LONGEST_NAME = 32
+_NO_XML = re.compile(r"[\ufffe\uffff]")
+"""What no XML may hold, not even escaped: a browser would show nothing of the plot."""
 
 Interval = Sequence[float] | None
 """Lower and upper bound, or None where there is none."""
@@ -39,11 +41,12 @@ def draw_curve(lines: Mapping[str, Sequence[tuple[float, float]]], label: str = 
 
     def draw(axes: Axes) -> None:
         for colour, (name, points) in zip(_cycle(len(lines)), lines.items(), strict=True):
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, color=colour, label=_short(name))
+            x, y = zip(*points, strict=True) if points else ((), ())
+            axes.plot(x, y, marker="o", markersize=3, color=colour, label=_short(name))
         axes.set_xlabel("similarity threshold")
         axes.set_ylabel(label)
         axes.set_ylim(0, 1)
-        axes.legend(frameon=False)
+        _name_colours(axes)
 
     return _svg(draw, 5.6, 3.2)
 
@@ -88,14 +91,9 @@ def draw_stacks(parts: Mapping[str, Mapping[str, float]], label: str) -> str:
         axes.set_yticks(range(len(parts)), [_short(name) for name in parts])
         axes.invert_yaxis()
         axes.set_xlabel(label)
-        axes.legend(frameon=False, bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8)
+        _name_colours(axes, bbox_to_anchor=(1.01, 1), loc="upper left", fontsize=8)
 
     return _svg(draw, 7.4, max(2.2, 0.8 + 0.28 * len(parts)))
-
-
-def save_plot(svg: str, file: Path) -> None:
-    """Write a plot to `file`."""
-    file.write_text(svg, encoding="utf-8")
 
 
 def _svg(draw: Callable[[Axes], None], width: float, height: float) -> str:
@@ -109,12 +107,18 @@ def _svg(draw: Callable[[Axes], None], width: float, height: float) -> str:
     return written.getvalue().decode()
 
 
+def _name_colours(axes: Axes, **place: Any) -> None:
+    """A legend, where there is anything to name."""
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(frameon=False, **place)
+
+
 def _cycle(count: int) -> list[Any]:
     return [_COLOURS(number % _COLOURS.N) for number in range(count)]
 
 
 def _short(name: str) -> str:
     """A name as a label: one line, bounded, and never hidden as matplotlib hides what begins with an underscore."""
-    line = " ".join(printable(name).split()) or "(no name)"
+    line = " ".join(_NO_XML.sub("\ufffd", printable(name)).split()) or "(no name)"
     line = line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"
     return f" {line}" if line.startswith("_") else line

@@ -71,13 +71,13 @@ def _main(result: Mapping[str, Any], published: bool) -> Table:
         for end, words in enumerate(("95 % interval, from", "to")):
             cells = [f"{limits[name][view][end]:.4f}" for name in ("SemAP", "SemF1") for view in VIEWS]
             rows.append(((words, *cells), True))
-    caption = ""
+    captions = [limits["note"].capitalize() + "."] if limits and limits["note"] else []
     if published:
         table = published_table(result["backbone"])
-        caption = f"Published: {table.title}." if table else "Nothing is published for this backbone."
+        captions.append(f"Published: {table.title}." if table else "Nothing is published for this backbone.")
         for name, figures in table.rows.items() if table else ():
             rows.append(((name, *(f"{figure:.4f}" for figure in figures)), False))
-    return _table("SemAP and SemF1", _HEAD, rows, caption)
+    return _table("SemAP and SemF1", _HEAD, rows, " ".join(captions))
 
 
 def _by_threshold(result: Mapping[str, Any]) -> Table:
@@ -114,8 +114,9 @@ def _detection(result: Mapping[str, Any], published: bool) -> Table:
         for name, value in result["Acc_by_class"].items()
     )
     caption = (
-        f"Acc by class: {by_class}. {result['judged']} images judged, {result['unrecognised']} answers unrecognised, "
-        f"{result['unanswered']} without an answer, {result['unlabelled']} without a label."
+        f"Acc by class: {by_class}. {count(result['judged'], 'image')} judged, "
+        f"{count(result['unrecognised'], 'answer')} unrecognised, {result['unanswered']} without an answer, "
+        f"{result['unlabelled']} without a label."
     )
     if published:
         table = published_deepfake()
@@ -158,9 +159,13 @@ def _kind_cells(group: Mapping[str, Any]) -> list[str]:
 
 
 def _judge(judge: Mapping[str, Any]) -> Iterator[Table]:
+    title = f"SemF1 judged by {judge['model']}"
+    if judge["SemF1"] is None:
+        yield _table(title, ("", "SemF1"), [((OWN, "–"), True)], judge["note"])
+        return
     images = judge["images"]
     yield _table(
-        f"SemF1 judged by {judge['model']}",
+        title,
         ("", "SemF1", "micro P", "micro R", "micro F1"),
         [
             (
@@ -172,7 +177,7 @@ def _judge(judge: Mapping[str, Any]) -> Iterator[Table]:
                 True,
             )
         ],
-        f"{images['judged']} images judged, {images['failed']} failed and in no figure. "
+        f"{count(images['judged'], 'image')} judged, {images['failed']} failed and in no figure. "
         f"{describe_usage(UsageTotals.model_validate(judge['usage']))}.",
     )
     rows = [
