@@ -33,9 +33,10 @@ def audit(
 
     `generators` is ordered by `cap_of_means`, the measure of the published table, and by name where it is equal;
     generators without an analysed image come last, with None for every measure. `rank` is shared by equals.
-    `images` counts those analysed, `failures` those without a result, which are in no mean, and `bad_entries` the
-    entries that could not be read. `kinds` is empty without `kind_of`; with it, every kind that any generator shows
-    is listed for all, `share` being of the generator's anomalies (None where it has none).
+    `images` counts those analysed, `failures` those without a result, which are in no mean, `partial` those whose
+    analysis failed in part, and `bad_entries` the entries that could not be read. `kinds` is empty without `kind_of`;
+    with it, every kind that any generator shows is listed for all, `share` being of the generator's anomalies (None
+    where it has none).
     `paired` is None where generators cannot be compared prompt by prompt, for the reason in `not_paired`.
 
     Raises `UsageError` for no generator, for two of one name, and for settings that cannot work.
@@ -71,6 +72,7 @@ def _entry(generator: Generator, table: ImageTable, resamples: int, seed: int) -
         "generator": generator.name,
         "images": len(table.keys),
         "failures": len(table.failed),
+        "partial": sum(image.partial is not None for image in generator.annotations.images.values()),
         "bad_entries": len(generator.annotations.bad),
         **(estimates.values or dict.fromkeys(MEASURES)),
         "intervals": estimates.intervals,

@@ -34,6 +34,8 @@ class ImageAnnotations:
     """A real image: why it looks real."""
     failure: str | None = None
     """Why there is no result for this image; its list is then empty and means nothing."""
+    partial: str | None = None
+    """What failed of the analysis that the list comes from; the list stands, and may lack something."""
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,8 @@ def _annotation_set(source: str, contents: dict[str, list[Content]]) -> Annotati
     bad: list[BadEntry] = []
     for key, parts in contents.items():
         content = _joined(source, key, parts)
-        images[key] = ImageAnnotations(key, content.anomalies, content.answer, content.description, content.failure)
+        said = content.anomalies, content.answer, content.description, content.failure, content.partial
+        images[key] = ImageAnnotations(key, *said)
         bad += [BadEntry(source, key, refused.index, refused.reason) for refused in content.refused]
     return AnnotationSet(source, images, tuple(bad))
 

@@ -35,6 +35,7 @@ class Content:
     answer: str | None = None
     description: str | None = None
     failure: str | None = None
+    partial: str | None = None
     instance: bool = False
     """From instruction data, which may spread an image's anomalies over several instances."""
 
@@ -172,7 +173,8 @@ def _of_analysis(line: Mapping[str, object]) -> Content:
         return Content(failure=_reasons(line.get("failures")))
     if line["status"] not in ("ok", "partial"):
         return _unreadable("its status is none of ok, partial, failed")
-    return _of_anomalies(line.get("anomalies"))
+    partial = _reasons(line.get("failures")) if line["status"] == "partial" else None
+    return replace(_of_anomalies(line.get("anomalies")), partial=partial)
 
 
 def _reasons(failures: object) -> str:

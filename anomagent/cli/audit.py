@@ -84,7 +84,7 @@ def audit(
     sides = Reader(settings, bad_entries, manifest, prompts).read(paths)
     kind_of = naming.assign([generator.annotations for generator in sides.generators])
     result = compare(sides.generators, resamples=bootstrap, seed=seed, kind_of=kind_of)
-    result |= {"kinds_by": kinds, "kinds_failed": naming.failed, "partial": len(sides.partial)}
+    result |= {"kinds_by": kinds, "kinds_failed": naming.failed}
     result |= _agreements(result, other, published)
     if html and find_picture:
         _write_page(result, sides, kind_of, find_picture, html)
@@ -152,8 +152,8 @@ def _write_page(
 
 def _failed(result: "Mapping[str, Any]") -> bool:
     """Whether something is not in the figures because it failed."""
-    in_images = any(entry["failures"] or entry["bad_entries"] for entry in result["generators"])
-    return bool(in_images or result["partial"] or result["kinds_failed"])
+    in_images = any(entry["failures"] or entry["partial"] or entry["bad_entries"] for entry in result["generators"])
+    return bool(in_images or result["kinds_failed"])
 
 
 _MOST_NAMED = 5
@@ -164,7 +164,8 @@ def _name_failures(sides: "Sides") -> None:
     for generator in sides.generators:
         failed = [image for image in generator.annotations.images.values() if image.failure is not None]
         _name_some(generator.name, [f"{image.key} failed: {image.failure}" for image in failed])
-    _name_some("in part", [f"{path}: {reason}" for path, reason in sides.partial.items()])
+        partial = [image for image in generator.annotations.images.values() if image.partial is not None]
+        _name_some(generator.name, [f"{image.key} failed in part: {image.partial}" for image in partial])
 
 
 def _name_some(what: str, lines: "Sequence[str]") -> None:

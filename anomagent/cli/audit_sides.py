@@ -32,8 +32,6 @@ class Sides:
     generators: "list[Generator]" = field(default_factory=list["Generator"])
     pictures: dict[tuple[str, str], Path] = field(default_factory=dict[tuple[str, str], Path])
     """By generator and image key."""
-    partial: dict[str, str] = field(default_factory=dict[str, str])
-    """Images of which a part of the analysis failed, by path: why. What was found in them counts."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Reader:
                 sides.generators.extend(self._results(name, path))
         _check_names([*(each.name for each in sides.generators), *(each.generator for each in waiting)])
         if waiting:
-            for found, generator in _analyze(self.settings, waiting, sides.partial):
+            for found, generator in _analyze(self.settings, waiting):
                 sides.generators.append(generator)
                 sides.pictures.update({(found.generator, image.key): image.path for image in found.images})
         return sides
@@ -114,18 +112,15 @@ def _split(argument: str) -> tuple[str | None, str]:
 
 
 def _analyze(
-    settings: "Settings", generators: "Sequence[GeneratorImages]", partial: dict[str, str]
+    settings: "Settings", generators: "Sequence[GeneratorImages]"
 ) -> "list[tuple[GeneratorImages, Generator]]":
-    """Analyse all images and give each generator its results; an image that cannot be read is a failure of its own.
-
-    `partial` is told which images were analysed in part only, and why.
-    """
+    """Analyse all images and give each generator its results; an image that cannot be read is a failure of its own."""
     from anomagent.audit.audit import Generator
     from anomagent.benchmark.annotations import AnnotationSet
 
     images = [image for found in generators for image in found.images]
     note(f"analysing {count(len(images), 'image')}, schedule {settings.schedule}, model {settings.model}")
-    results = iter(asyncio.run(_analyze_images(settings, images, partial)))
+    results = iter(asyncio.run(_analyze_images(settings, images)))
     analysed: list[tuple[GeneratorImages, Generator]] = []
     for found in generators:
         annotations = {image.key: next(results) for image in found.images}
@@ -134,9 +129,7 @@ def _analyze(
     return analysed
 
 
-async def _analyze_images(
-    settings: "Settings", images: "Sequence[FoundImage]", partial: dict[str, str]
-) -> "list[ImageAnnotations]":
+async def _analyze_images(settings: "Settings", images: "Sequence[FoundImage]") -> "list[ImageAnnotations]":
     from anomagent.graph.analyze import Analyzer
     from anomagent.models.many import map_all
 
@@ -151,12 +144,12 @@ async def _analyze_images(
         async with Analyzer.open(settings, command="audit") as analyzer:
 
             async def one(image: "FoundImage") -> "ImageAnnotations":
-                return await _result(analyzer, image, partial)
+                return await _result(analyzer, image)
 
             return await map_all(one, images, in_flight=IMAGES_AT_ONCE, on_done=shown)
 
 
-async def _result(analyzer: "Analyzer", image: "FoundImage", partial: dict[str, str]) -> "ImageAnnotations":
+async def _result(analyzer: "Analyzer", image: "FoundImage") -> "ImageAnnotations":
     from anomagent.benchmark.annotations import ImageAnnotations
 
     try:
@@ -164,8 +157,6 @@ async def _result(analyzer: "Analyzer", image: "FoundImage", partial: dict[str, 
     except UsageError as error:
         return ImageAnnotations(image.key, failure=str(error))
     reasons = "; ".join(failure["message"] for failure in analysis.failures)
-    if analysis.status == "partial":
-        partial[str(image.path)] = reasons
     if analysis.status == "failed":
         return ImageAnnotations(image.key, failure=reasons or "the analysis failed")
-    return ImageAnnotations(image.key, tuple(analysis.anomalies))
+    return ImageAnnotations(image.key, tuple(analysis.anomalies), partial=reasons or None)

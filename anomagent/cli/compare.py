@@ -74,5 +74,5 @@ def compare(
         from anomagent.report.scores import comparison_facts, comparison_table
 
         print_tables(comparison_facts(result), [comparison_table(result)])
-    if any(one["failures"] or any(one["bad_entries"].values()) for one in summaries.values()):
+    if any(one["failures"] or one["partial"] or any(one["bad_entries"].values()) for one in summaries.values()):
         raise typer.Exit(SOMETHING_FAILED)

@@ -167,4 +167,4 @@ def _show(result: "Mapping[str, Any]", published: bool, json: bool) -> None:
 def _failed(result: "Mapping[str, Any]") -> bool:
     """Whether something is not in the figures because it failed; what was left out on purpose is no failure."""
     judged = result.get("judge", {}).get("failures", ())
-    return bool(result["failures"] or any(result["bad_entries"].values()) or judged)
+    return bool(result["failures"] or result["partial"] or any(result["bad_entries"].values()) or judged)

@@ -57,14 +57,20 @@ def check_writable(file: Path | None) -> None:
     """Raises `ConfigurationError` if `file` cannot be written, before any work is done for it."""
     if file is None:
         return
-    if file.is_dir() or not os.access(file.parent, os.W_OK):
-        raise ConfigurationError(f"cannot write {file}: it is a folder, or its folder is missing or not writable")
+    try:
+        if file.is_dir() or not os.access(file.parent, os.W_OK):
+            raise ConfigurationError(f"cannot write {file}: it is a folder, or its folder is missing or not writable")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {file}: {error.strerror}") from error
 
 
 def check_folder(folder: Path | None) -> None:
     """Raises `ConfigurationError` if files cannot be written into `folder`, which need not exist yet."""
     if folder is None:
         return
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    try:
+        existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    except OSError as error:
+        raise ConfigurationError(f"cannot write into {folder}: {error.strerror}") from error
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise ConfigurationError(f"cannot write into {folder}: {existing} is no folder or not writable")

@@ -31,6 +31,8 @@ class Pairing:
     """Base names of images without predictions, failed ones included."""
     failures: Mapping[str, str]
     """Why a side has no result, by base name. An image that failed on its only side is in no pair under any rule."""
+    partial: Mapping[str, str]
+    """What failed of analyses whose lists are scored nevertheless, by base name."""
     bad_predictions: int
     """Entries of the predictions that could not be read; they are in no pair."""
     bad_ground_truth: int
@@ -65,6 +67,7 @@ def pair_up(predictions: AnnotationSet, ground_truth: AnnotationSet, missing: Mi
         only_predictions,
         only_ground_truth,
         failures,
+        {n: why for n in names for side in (found, wanted) if n in side and (why := side[n].partial) is not None},
         len(predictions.bad),
         len(ground_truth.bad),
     )

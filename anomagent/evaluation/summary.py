@@ -41,6 +41,7 @@ def summarise(scores: Scores, pairing: Pairing, backbone: str, layer: int | None
         "empty": describe_empty(scores),
         "missing": describe_missing(pairing),
         "failures": [{"image": image, "reason": reason} for image, reason in pairing.failures.items()],
+        "partial": [{"image": image, "reason": reason} for image, reason in pairing.partial.items()],
         "bad_entries": {"predictions": pairing.bad_predictions, "ground_truth": pairing.bad_ground_truth},
         **macro_means(scores),
         "by_threshold": _by_threshold(scores),

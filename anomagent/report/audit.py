@@ -36,8 +36,8 @@ def facts_of(result: Mapping[str, Any]) -> list[str]:
         "CAP of means is the published kind; CAP mean averages the images' own.",
         f"Kinds by {result['kinds_by']}, failed for {count(result['kinds_failed'], 'image')}.",
     ]
-    if result["partial"]:
-        lines.append(f"{count(result['partial'], 'image')} analysed in part only: what was found in them counts.")
+    if partial := sum(entry["partial"] for entry in entries):
+        lines.append(f"{count(partial, 'image')} analysed in part only: what was found in them counts.")
     if result["not_paired"]:
         lines.append(f"Not compared prompt by prompt: {result['not_paired']}.")
     return lines

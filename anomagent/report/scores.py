@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from anomagent.benchmark.published import published_deepfake, published_table
+from anomagent.benchmark.published import published_deepfake, published_since, published_table
 from anomagent.report.costs import count, describe_usage
 from anomagent.report.tables import Row, Table
 from anomagent.state.findings import UsageTotals
@@ -12,6 +12,8 @@ VIEWS = ("Phe", "Rea", "Full")
 OWN = "these predictions"
 _HEAD = ("", *(f"SemAP\n{view}" for view in VIEWS), *(f"SemF1\n{view}" for view in VIEWS))
 _DETECTION_HEAD = ("", "Acc %", *(f"CSemAP\n{view}" for view in VIEWS), *(f"CSemF1\n{view}" for view in VIEWS))
+_DEEPFAKE = "AnomReason-Deepfake"
+"""The benchmark of later deepfake results."""
 _BAR = 10
 """Characters of a bar that means 1."""
 
@@ -26,8 +28,9 @@ def facts_of(result: Mapping[str, Any]) -> list[str]:
         f"{count(result['images'], 'image')} in the means; empty on both sides {empty['both']} (rule: {empty['rule']}),"
         f" without predictions {empty['predictions']}, without ground truth {empty['ground_truth']}.",
         f"Only in one file: {missing['only_predictions']} predicted, {missing['only_ground_truth']} true (rule: "
-        f"{missing['rule']}); failed analyses {missing['failed']}; entries left out {bad['predictions']} predicted, "
-        f"{bad['ground_truth']} true; texts cut at the backbone's limit {result.get('truncated_texts', 0)}.",
+        f"{missing['rule']}); analyses failed {missing['failed']}, in part {len(result['partial'])}; entries left out "
+        f"{bad['predictions']} predicted, {bad['ground_truth']} true; texts cut at the backbone's limit "
+        f"{result.get('truncated_texts', 0)}.",
     ]
     if effect := result.get("precision_effect"):
         lines.append(
@@ -122,7 +125,15 @@ def _detection(result: Mapping[str, Any], published: bool) -> Table:
         table = published_deepfake()
         caption += f" Published: {table.title} (distilbert-base-uncased)."
         rows += [((name, f"{row[0]:.2f}", *(f"{x:.4f}" for x in row[1:])), False) for name, row in table.rows.items()]
+        rows += [_later(name, figures) for name, figures in published_since().get(_DEEPFAKE, {}).items()]
     return _table("Deepfake detection", _DETECTION_HEAD, rows, caption)
+
+
+def _later(name: str, figures: Mapping[str, float]) -> tuple[Sequence[str], bool]:
+    """A later paper's row, which gives only some of the figures."""
+    cells = [figures.get(f"{metric}_{view}") for metric in ("CSemAP", "CSemF1") for view in VIEWS]
+    shown = ("–" if cell is None else f"{cell:.4f}" for cell in cells)
+    return (name, f"{figures['Acc_percent']:.2f}", *shown), False
 
 
 def _curve(points: Sequence[Mapping[str, Any]]) -> Table:

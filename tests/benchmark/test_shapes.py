@@ -87,8 +87,10 @@ CASES = [
     ),
     Case(
         "run --json",
-        analysis("partial"),
-        ImageAnnotations("a.png", (HAND.model_copy(update={"objects": ["hand"], "support": 2}),)),
+        analysis("partial", failures=[{"role": "R", "object": "cat", "error": "e", "message": "m"}]),
+        ImageAnnotations(
+            "a.png", (HAND.model_copy(update={"objects": ["hand"], "support": 2}),), partial="R: cat: e: m"
+        ),
     ),
     Case(
         "run --json, failed",

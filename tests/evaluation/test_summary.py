@@ -12,7 +12,7 @@ from tests.evaluation.metric_cases import alike, pair
 # b: one prediction, nothing true. c: nothing at all. d: missed.
 PAIRS = [pair([50, 10], 1, "a"), pair([10], 0, "b"), pair([], 0, "c"), pair([], 2, "d")]
 TABLES = [alike([[0.95], [0.75]]), alike([[]]), alike([], 0), alike([], 2)]
-PAIRING = Pairing(tuple(PAIRS), "empty", ("b",), ("d",), {"d": "refused"}, 3, 1)
+PAIRING = Pairing(tuple(PAIRS), "empty", ("b",), ("d",), {"d": "refused"}, {}, 3, 1)
 
 
 def scored(protocol: Protocol, empty: EmptyRule | None = None) -> Scores:
@@ -59,6 +59,7 @@ def test_what_was_evaluated_and_how_is_said() -> None:
         "empty": {"rule": "score", "both": 1, "predictions": 1, "ground_truth": 1, "left_out": 0},
         "missing": {"rule": "empty", "only_predictions": 1, "only_ground_truth": 1, "failed": 1},
         "failures": [{"image": "d", "reason": "refused"}],
+        "partial": [],
         "bad_entries": {"predictions": 3, "ground_truth": 1},
     }
     assert list(summary["by_threshold"]) == list(summary["micro"]) == ["0.7", "0.8", "0.9"]

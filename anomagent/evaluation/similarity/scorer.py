@@ -10,6 +10,7 @@ from anomagent.evaluation.similarity.backbone import Backbone
 from anomagent.evaluation.similarity.cache import EmbeddingCache
 from anomagent.evaluation.similarity.embedder import Embedded, Embedder
 from anomagent.evaluation.similarity.matching import match
+from anomagent.evaluation.similarity.memory import give_back_memory
 from anomagent.evaluation.similarity.window import Window, texts_of, windows
 from anomagent.state.findings import Anomaly
 
@@ -58,6 +59,7 @@ class Scorer:
                 done += 1
                 if progress:
                     progress(done)
+            give_back_memory()
 
     def cache_bytes(self, pairs: Iterable[Pair], sample: int = 100) -> int:
         """About how many bytes a cache of these images' ground truth takes, measured on the first `sample` images."""
