@@ -14,9 +14,10 @@ from anomagent.models.prices import Prices
 from anomagent.models.registry import resolve
 from anomagent.models.seam import Event, Resolve, Seam
 from anomagent.models.types import Client
-from anomagent.state.context import AnalysisContext
+from anomagent.state.context import AnalysisContext, roles_of
 from anomagent.state.findings import ImageRef
-from anomagent.store import SqliteLedger, Workspace, ingest_image
+from anomagent.store import Workspace, ingest_image
+from anomagent.store.ledgers import open_ledger
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Session:
 async def open_session(settings: Settings, on_event: Callable[[Event], None] | None = None) -> AsyncGenerator[Session]:
     """Open the workspace, its ledger and a seam over it; close all of them at the end."""
     workspace = await asyncio.to_thread(Workspace.open, settings.workspace)
-    ledger = await asyncio.to_thread(SqliteLedger, workspace)
+    ledger = await open_ledger(workspace, settings.ledger)
     try:
         seam = Seam(
             ledger,
@@ -53,18 +54,25 @@ async def open_session(settings: Settings, on_event: Callable[[Event], None] | N
 
 
 def resolve_for(settings: Settings) -> Resolve:
-    """How model ids become clients here: at the context's server, with its adapter, the embedded model guarded."""
+    """How model ids become clients here: at the context's servers, with its adapter, the embedded model guarded."""
 
     def of_context(model_id: str, context: AnalysisContext) -> Client:
+        # Roles may have models of other providers beside; with none of openai: the further servers are a mistake.
+        served = model_id.startswith("openai:") or not _asks_openai(context)
         return resolve(
             model_id,
             base_url=context.base_url,
+            more_base_urls=settings.more_base_urls if served else (),
             adapter=context.adapter,
             scene_check=_looks_like_scene,
             timeout=settings.timeout,
         )
 
     return of_context
+
+
+def _asks_openai(context: AnalysisContext) -> bool:
+    return any(context.model_for(role).startswith("openai:") for role in roles_of(context.schedule))
 
 
 def _looks_like_scene(image: Image.Image) -> bool:
@@ -79,7 +87,9 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(
         concurrency=settings.concurrency,
         requests_per_minute=settings.requests_per_minute,
+        tokens_per_minute=settings.tokens_per_minute,
         attempts=settings.retries + 1,
         max_tokens=settings.max_tokens,
         max_tokens_cap=settings.max_tokens_cap,
+        budget_usd=settings.budget_usd,
     )

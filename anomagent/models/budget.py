@@ -3,16 +3,24 @@
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anomagent.errors import ConfigurationError, OutOfBudget
 from anomagent.models.prices import Price
 from anomagent.models.types import Request, Usage
 from anomagent.state.findings import ImageRef
 
-_CHARACTERS_PER_TOKEN = 2.5
+_BYTES_PER_TOKEN = 2.5
 _PIXELS_PER_TOKEN = 600
-"""Both on the safe side of what providers document: about 4 characters, and 750 pixels or more."""
+"""Both on the safe side of what providers document: about 4 characters, and 750 pixels or more. UTF-8 bytes, since a
+letter of a language with many of them can be more than a token."""
+_SMALLEST_IMAGE = 300
+"""Tokens: providers that cut images into tiles count a whole one (255 tokens) however small the image is."""
+_OVERHEAD = 100
+_USUAL_SHARE = 0.7
+"""Of a safe estimate of the input, which counts 2.5 bytes as a token where 3.5 are usual."""
+_USUAL_ANSWER = 400
+"""Tokens of a middling answer, where the room for one is much larger."""
 
 
 @dataclass
@@ -23,47 +31,108 @@ class Reservation:
     spent: float = 0.0
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a budget stands, in US dollars."""
+
+    spent: float
+    promised: float
+    """For requests in flight: what they may cost at most. 0 where there is no limit."""
+    limit: float | None
+
+    def __str__(self) -> str:
+        if self.limit is None:
+            return f"{self.spent:.2f} USD spent, no budget"
+        promised = f", {self.promised:.2f} promised to calls in flight" if self.promised > 0 else ""
+        return f"{self.spent:.2f} of {self.limit:.2f} USD spent{promised}"
+
+
 class Budget:
-    """What this process has spent and promised, in US dollars, against a limit (None: no limit)."""
+    """What this process has spent and promised, in US dollars, against a limit (None: no limit).
+
+    Every finished request counts, whatever became of its answer; one that the ledger answers was never sent.
+    """
 
     def __init__(self, limit: float | None) -> None:
         self.limit = limit
         self.spent = 0.0
-        self._promised = 0.0
+        self._promised: dict[int, float] = {}
+
+    @property
+    def standing(self) -> Standing:
+        """What is spent, promised and allowed at this moment."""
+        return Standing(self.spent, math.fsum(self._promised.values()), self.limit)
+
+    def require(self, model_id: str, price: Price | None) -> None:
+        """Raise `ConfigurationError` if there is a limit and nobody knows what `model_id` costs."""
+        if self.limit is not None and price is None:
+            raise ConfigurationError(
+                f"a budget needs a known price and {model_id} has none: add it to your prices.toml (setting prices), "
+                "or drop the budget"
+            )
 
     @contextmanager
-    def reserve(self, price: Price | None, estimate: Usage) -> Generator[Reservation]:
+    def reserve(self, model_id: str, price: Price | None, estimate: Usage) -> Generator[Reservation]:
         """Set the estimate aside while a request is in flight.
 
-        Raises `OutOfBudget` if it would pass the limit, `ConfigurationError` if there is a limit and no known price.
+        Raises `OutOfBudget` if it would pass the limit, and what `require` raises.
         """
-        reservation = Reservation(self._check(price, estimate))
-        self._promised += reservation.reserved
+        reservation = Reservation(self._check(model_id, price, estimate))
+        self._promised[id(reservation)] = reservation.reserved
         try:
             yield reservation
         finally:
-            self._promised -= reservation.reserved
+            del self._promised[id(reservation)]
             self.spent += reservation.spent
 
-    def _check(self, price: Price | None, estimate: Usage) -> float:
-        if self.limit is None:
+    def _check(self, model_id: str, price: Price | None, estimate: Usage) -> float:
+        self.require(model_id, price)
+        if self.limit is None or price is None:
             return 0.0
-        if price is None:
-            raise ConfigurationError(
-                "a budget needs a known price: add the model to your prices.toml, or drop the budget"
-            )
         cost = price.usd(estimate)
-        if cost > 0 and self.spent + self._promised + cost > self.limit:
+        standing = self.standing
+        if cost > 0 and standing.spent + standing.promised + cost > self.limit:
             raise OutOfBudget(
-                f"the next call could pass the budget of {self.limit:.2f} USD ({self.spent:.2f} are spent)"
+                f"the next call may cost {cost:.2g} USD and pass the budget ({standing}); raise budget_usd to go on"
             )
         return cost
 
 
+class Estimates:
+    """Tokens of a request before it is sent, and what providers' counts teach about them.
+
+    How many tokens an image is differs by a factor of 30 between models. The first counts that come back correct the
+    rule for a model, so an upper estimate fails at most for the requests in flight before them.
+    """
+
+    def __init__(self) -> None:
+        self._factors: dict[str, float] = {}
+
+    def largest(self, model: str, request: Request, image: ImageRef | None) -> Usage:
+        """An upper estimate for `model` (a client's identity): all that it ever counted too much, a full answer."""
+        usage = largest_usage(request, image)
+        return replace(usage, input_tokens=math.ceil(usage.input_tokens * self._factors.get(model, 1.0)))
+
+    def learn(self, model: str, request: Request, image: ImageRef | None, counted: Usage) -> None:
+        """Take notice of what `model` counted for `request`."""
+        factor = counted.input_tokens / largest_usage(request, image).input_tokens
+        self._factors[model] = max(factor, self._factors.get(model, 1.0))
+
+
 def largest_usage(request: Request, image: ImageRef | None) -> Usage:
     """An upper estimate of the tokens of `request`, its answer filling all its room."""
+    return Usage(input_tokens=_input_tokens(request, image), output_tokens=request.max_tokens)
+
+
+def usual_tokens(request: Request, image: ImageRef | None) -> int:
+    """About how many tokens `request` and its answer are together, for limits that are corrected afterwards."""
+    return round(_input_tokens(request, image) * _USUAL_SHARE) + min(_USUAL_ANSWER, request.max_tokens)
+
+
+def _input_tokens(request: Request, image: ImageRef | None) -> int:
     prompt = request.prompt
-    characters = len(prompt.system) + len(prompt.text) + sum(len(turn.text) for turn in request.turns)
+    texts = (prompt.system, prompt.text, *(turn.text for turn in request.turns))
+    size = sum(len(text.encode(errors="replace")) for text in texts)
     pixels = min(image["width"] * image["height"], request.max_pixels) if image else 0
-    input_tokens = math.ceil(characters / _CHARACTERS_PER_TOKEN) + math.ceil(pixels / _PIXELS_PER_TOKEN) + 100
-    return Usage(input_tokens=input_tokens, output_tokens=request.max_tokens)
+    image_tokens = max(_SMALLEST_IMAGE, math.ceil(pixels / _PIXELS_PER_TOKEN)) if image else 0
+    return math.ceil(size / _BYTES_PER_TOKEN) + image_tokens + _OVERHEAD

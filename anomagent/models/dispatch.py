@@ -2,28 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
-from aiolimiter import AsyncLimiter
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception_type,
-    stop_after_attempt,
-    stop_any,
-    stop_before_delay,
     wait_random_exponential,
 )
 
 from anomagent.errors import ModelError, RateLimited, Unavailable
-from anomagent.models.budget import Budget, largest_usage
+from anomagent.models.budget import Budget, Estimates, usual_tokens
 from anomagent.models.call import Call
 from anomagent.models.limits import Limits
+from anomagent.models.pace import Clock, Pace, Sleep
+from anomagent.models.places import Places
 from anomagent.models.types import Completion, Request
 from anomagent.prompts.base import Reply
 
-Sleep = Callable[[float], Awaitable[None]]
 R = TypeVar("R", bound=Reply)
 OnRetry = Callable[[ModelError, float], None]
 
@@ -33,42 +31,85 @@ _BACKOFF = wait_random_exponential(multiplier=1, max=60)
 class Dispatcher:
     """The gate that every request of a process passes. Belongs to one event loop."""
 
-    def __init__(self, limits: Limits, budget: Budget, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, limits: Limits, budget: Budget, sleep: Sleep = asyncio.sleep, clock: Clock = time.monotonic
+    ) -> None:
         self._limits = limits
         self._budget = budget
+        self._estimates = Estimates()
+        self._places = Places(limits.concurrency)
+        self._pace = Pace(limits, clock=clock, sleep=sleep)
         self._sleep = sleep
-        self._places = asyncio.Semaphore(limits.concurrency)
-        per_minute = limits.requests_per_minute
-        self._pace = AsyncLimiter(1, 60 / per_minute) if per_minute else None
+        self._clock = clock
 
     async def send(self, call: Call[R], request: Request, on_retry: OnRetry) -> tuple[Completion, float]:
         """Send `request` until it finishes; also returns the seconds of the try that did.
 
-        A place is held while a request is in flight and given up while waiting for the next try. Raises the client's
-        last error when the tries are used up, and `OutOfBudget` before anything is sent.
+        A place is held while a request is in flight and given up while waiting for the next try. Where a server says
+        when it wants to be asked again, nobody asks its model before. Raises the client's last error when the tries
+        are used up, and `OutOfBudget` before anything is sent.
         """
+        tries = _Tries(on_retry)
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((RateLimited, Unavailable)),
             wait=_wait,
-            stop=stop_any(stop_after_attempt(self._limits.attempts), stop_before_delay(self._limits.retry_seconds)),
-            sleep=self._sleep,
-            before_sleep=lambda state: on_retry(_error(state), state.upcoming_sleep),
+            stop=lambda state: state.attempt_number >= self._limits.attempts or self._too_late(tries, state),
+            sleep=lambda seconds: self._rest(call.client.identity, tries, seconds),
+            before_sleep=tries.take_notice,
             reraise=True,
         )
-        return await retrying(self._try, call, request)
+        return await retrying(self._try, call, request, tries)
 
-    async def _try(self, call: Call[R], request: Request) -> tuple[Completion, float]:
-        async with self._places:
-            with self._budget.reserve(call.price, largest_usage(request, call.image)) as reservation:
-                if self._pace:
-                    await self._pace.acquire()
+    async def _try(self, call: Call[R], request: Request, tries: "_Tries") -> tuple[Completion, float]:
+        model, image = call.client.identity, call.image
+        async with self._places.place(call.image_sha256):
+            largest = self._estimates.largest(model, request, image)
+            with self._budget.reserve(model, call.price, largest) as reservation:
+                tokens = usual_tokens(request, image)
+                await self._pace.take(model, tokens)
                 call.tally.attempts += 1
-                started = time.monotonic()
+                started = self._clock()
+                tries.begun = started if tries.begun is None else tries.begun
                 completion = await call.client.complete(request)
-                seconds = time.monotonic() - started
-                usd = call.usd(completion.usage)
+                seconds = self._clock() - started
+                usage = completion.usage
+                self._estimates.learn(model, request, image, usage)
+                # What failed keeps its tokens taken: most providers count it, and a busy one needs the rest.
+                self._pace.correct(tokens, usage.input_tokens + usage.output_tokens)
+                usd = call.usd(usage)
                 reservation.spent = reservation.reserved if usd is None else usd
                 return completion, seconds
+
+    async def _rest(self, model: str, tries: "_Tries", seconds: float) -> None:
+        """Sleep before the next try; as long as the server asked to be left alone, nobody else asks either."""
+        asked_for = min(tries.asked_for, seconds)
+        if asked_for:
+            with self._pace.pause(model):
+                await self._sleep(asked_for)
+        if seconds > asked_for:
+            await self._sleep(seconds - asked_for)
+
+    def _too_late(self, tries: "_Tries", state: RetryCallState) -> bool:
+        """Counted from the first request: before that a call may have waited long for its turn."""
+        begun = self._clock() if tries.begun is None else tries.begun
+        return self._clock() - begun + state.upcoming_sleep >= self._limits.retry_seconds
+
+
+@dataclass
+class _Tries:
+    """What is known of the tries of one request."""
+
+    on_retry: OnRetry
+    begun: float | None = None
+    """When the first was sent."""
+    asked_for: float = 0.0
+    """Seconds of rest that a busy server asked for last."""
+
+    def take_notice(self, state: RetryCallState) -> None:
+        """Remember the failure before the rest that follows it, and pass it on."""
+        error = _error(state)
+        self.asked_for = (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
+        self.on_retry(error, state.upcoming_sleep)
 
 
 def _wait(state: RetryCallState) -> float:

@@ -1,5 +1,6 @@
 """The bounds of talking to models, in one place."""
 
+import math
 from dataclasses import dataclass
 
 from anomagent.errors import ConfigurationError
@@ -13,6 +14,8 @@ class Limits:
     """Requests in flight at once, over everything this process does."""
     requests_per_minute: float | None = None
     """Requests are spaced evenly, without a burst at the start. None: no limit."""
+    tokens_per_minute: float | None = None
+    """Input and output tokens, cached ones included, of all requests together. None: no limit."""
     attempts: int = 6
     """Tries of one request, the first included, while the server is busy or away."""
     retry_seconds: float = 600.0
@@ -22,7 +25,7 @@ class Limits:
     max_tokens_cap: int = 16_384
     """The largest room that is ever asked for."""
     budget_usd: float | None = None
-    """Money that this process may spend. None: no bound."""
+    """US dollars that this process may spend. None: no bound."""
 
     def __post_init__(self) -> None:
         positive = {"concurrency": self.concurrency, "attempts": self.attempts, "max_tokens": self.max_tokens}
@@ -31,5 +34,9 @@ class Limits:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
         if self.max_tokens_cap < self.max_tokens:
             raise ConfigurationError(f"max_tokens_cap ({self.max_tokens_cap}) is below max_tokens ({self.max_tokens})")
-        if self.requests_per_minute is not None and self.requests_per_minute <= 0:
-            raise ConfigurationError(f"requests_per_minute must be above 0, not {self.requests_per_minute}")
+        for name in ("requests_per_minute", "tokens_per_minute"):
+            rate: float | None = getattr(self, name)
+            if rate is not None and not 0 < rate < math.inf:
+                raise ConfigurationError(f"{name} must be above 0, not {rate}; leave it out for no limit")
+        if self.budget_usd is not None and not 0 <= self.budget_usd < math.inf:
+            raise ConfigurationError(f"budget_usd must be 0 or more, not {self.budget_usd}; leave it out for no bound")

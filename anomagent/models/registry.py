@@ -1,8 +1,7 @@
 """From a model id to a client. Whatever cannot work is said here, before any work or money is spent."""
 
 import os
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +12,9 @@ from pydantic import SecretStr, ValidationError
 from anomagent.errors import ConfigurationError
 from anomagent.models.chat import ChatClient
 from anomagent.models.dialects import OpenAIDialect, TongyiDialect
+from anomagent.models.endpoints import Endpoints
 from anomagent.models.fake import FakeModel
+from anomagent.models.imaging import DataUrls
 from anomagent.models.provider_errors import scrub
 from anomagent.models.providers import CHAT
 from anomagent.models.types import Client
@@ -36,17 +37,21 @@ def resolve(
     model_id: str,
     *,
     base_url: str | None = None,
+    more_base_urls: Sequence[str] = (),
     adapter: str | None = None,
     scene_check: "SceneCheck | None" = None,
     timeout: float = 180.0,
 ) -> Client:
     """The client of `model_id`: `embedded`, `qwen-vl:PATH_OR_HUB_ID`, `tongyi:NAME`, `fake:SCRIPT`, or `provider:NAME`.
 
-    `base_url` is the OpenAI-compatible server behind `openai:` ids, `adapter` a LoRA directory for models in process,
+    `base_url` is the OpenAI-compatible server behind `openai:` ids; `more_base_urls` serve the same model and are used
+    in turn with it, under its identity (see `Endpoints`). `adapter` is a LoRA directory for models in process,
     `timeout` the seconds that a server may take for one answer. Imports what the model needs, so it can take seconds;
     call it in a thread. Raises `ConfigurationError` that says what to do.
     """
     provider, _, name = model_id.partition(":")
+    if more_base_urls and provider != "openai":
+        raise ConfigurationError(f"more_base_urls are servers of models named openai:NAME, which {model_id!r} is not")
     match provider:
         case "embedded" if not name:
             return _embedded(scene_check, adapter)
@@ -54,6 +59,8 @@ def resolve(
             return _in_process(name, adapter)
         case "fake" if name:
             return FakeModel.from_file(name)
+        case "openai" if name and more_base_urls:
+            return _endpoints(name, base_url, more_base_urls, timeout)
         case "openai" if name:
             return _openai(name, base_url, timeout)
         case "tongyi" if name:
@@ -79,9 +86,26 @@ def _in_process(name: str, adapter: str | None) -> Client:
     return QwenVLClient(QwenSource(name, adapter=adapter))
 
 
-def _openai(name: str, base_url: str | None, timeout: float) -> Client:
+def _endpoints(name: str, base_url: str | None, more: Sequence[str], timeout: float) -> Client:
+    """Several servers of one model, which encode each image once for all of them."""
+    if not base_url:
+        raise ConfigurationError("more_base_urls needs base_url, the first of the servers; give --base-url")
+    if any("@" in url for url in more):
+        raise ConfigurationError("more_base_urls must not hold a user or password; give the key in OPENAI_API_KEY")
+    urls: dict[str, str] = {}
+    for url in (base_url, *more):
+        server = _public(_server(url, "base_url" if url is base_url else "more_base_urls")).lower()
+        if server in urls:
+            raise ConfigurationError(f"more_base_urls names {server} twice; give each server once")
+        urls[server] = url
+    images = DataUrls()
+    return Endpoints({server: _openai(name, url, timeout, images) for server, url in urls.items()})
+
+
+def _openai(name: str, base_url: str | None, timeout: float, images: DataUrls | None = None) -> Client:
     """OpenAI itself, or any server that speaks its API. A server of one's own needs no key."""
-    url = _server(base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE"))
+    given = base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE")
+    url = _server(given, "base_url") if given else None
     imitation = url is not None and urlsplit(url).hostname != "api.openai.com"
     key = os.environ.get(KEYS["openai"], "")
     if not key and not imitation:
@@ -109,6 +133,7 @@ def _openai(name: str, base_url: str | None, timeout: float) -> Client:
         dialect=OpenAIDialect(imitation),
         secrets=_secrets(key, urlsplit(url).password if url else None),
         timeout=timeout,
+        images=images,
         close=connections.aclose,
     )
 
@@ -174,9 +199,14 @@ def _secrets(*values: str | None) -> Collection[str]:
     return tuple(value for value in values if value and len(value) > _SHORTEST_SECRET)
 
 
-def _server(url: str | None) -> str | None:
-    if url and not re.match(r"https?://[^/]", url):
-        raise ConfigurationError(f"base_url {url!r} is no URL of a server; give --base-url as http://HOST:PORT/v1")
+def _server(url: str, setting: str) -> str:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ConfigurationError(f"{setting} {url!r} is no URL of a server; give it as http://HOST:PORT/v1")
     return url
 
 

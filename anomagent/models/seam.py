@@ -1,6 +1,7 @@
 """The one function that nodes call, and what stands behind it: ledger, single flight, dispatch, size, validation."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -8,9 +9,10 @@ from typing import Literal, TypeVar
 from anomagent.errors import CutOff, Malformed, ModelError, OutOfBudget
 from anomagent.models.budget import Budget
 from anomagent.models.call import Call
-from anomagent.models.dispatch import Dispatcher, Sleep
+from anomagent.models.dispatch import Dispatcher
 from anomagent.models.limits import Limits
-from anomagent.models.prices import Prices
+from anomagent.models.pace import Clock, Sleep
+from anomagent.models.prices import Price, Prices
 from anomagent.models.replies import judge, parse, repair
 from anomagent.models.types import Answer, Client, Completion, Ledger, Request, Turn, Usage
 from anomagent.prompts.base import Prompt, Reply
@@ -57,6 +59,7 @@ class Seam:
         prices: Prices | None = None,
         on_event: Callable[[Event], None] | None = None,
         sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._resolve = resolve
@@ -65,7 +68,7 @@ class Seam:
         self._on_event = on_event
         self._sleep = sleep
         self.budget = Budget(self._limits.budget_usd)
-        self._dispatcher = Dispatcher(self._limits, self.budget, sleep)
+        self._dispatcher = Dispatcher(self._limits, self.budget, sleep, clock)
         self._clients: dict[tuple[str, str | None, str | None], Client] = {}
         self._resolving = asyncio.Lock()
         self._flights: dict[str, asyncio.Future[str | ModelError | None]] = {}
@@ -87,8 +90,7 @@ class Seam:
         """
         model_id = context.model_for(prompt.role)
         client = await self._client(model_id, context)
-        price = self._prices.of(model_id, context.base_url if model_id.startswith("openai:") else None)
-        call = Call[R].of(client, price, context, image, prompt, reply, object, slot)
+        call = Call[R].of(client, self._price(model_id, context), context, image, prompt, reply, object, slot)
         while flight := self._flights.get(call.key):
             outcome = await asyncio.shield(flight)
             if outcome is not None:
@@ -98,15 +100,23 @@ class Seam:
     async def prepare(self, context: AnalysisContext, roles: tuple[Role, ...]) -> dict[str, str]:
         """Make the clients of `roles` now, so that a model that cannot be used is an error before any work.
 
-        Returns the clients' identities by role.
+        Returns the clients' identities by role. Raises `ConfigurationError`, also for a budget without a known price.
         """
-        return {role: (await self._client(context.model_for(role), context)).identity for role in roles}
+        identities: dict[str, str] = {}
+        for role in roles:
+            model_id = context.model_for(role)
+            identities[role] = (await self._client(model_id, context)).identity
+            self.budget.require(model_id, self._price(model_id, context))
+        return identities
 
     async def aclose(self) -> None:
         """Close every client."""
         clients, self._clients = list(self._clients.values()), {}
         for client in clients:
             await client.aclose()
+
+    def _price(self, model_id: str, context: AnalysisContext) -> Price | None:
+        return self._prices.of(model_id, context.base_url if model_id.startswith("openai:") else None)
 
     async def _client(self, model_id: str, context: AnalysisContext) -> Client:
         wanted = (model_id, context.base_url, context.adapter)

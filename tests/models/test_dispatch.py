@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any
 
 import pytest
 
-from anomagent.errors import BadRequest, ConfigurationError, ModelError, RateLimited, Unavailable
+from anomagent.errors import BadRequest, ModelError, RateLimited, Unavailable
 from anomagent.models.budget import Budget
 from anomagent.models.call import Call
 from anomagent.models.dispatch import Dispatcher
 from anomagent.models.fake import FakeModel
 from anomagent.models.limits import Limits
+from anomagent.models.pace import Clock
 from anomagent.models.prices import Price
-from anomagent.models.types import Completion, Usage
+from anomagent.models.types import Completion, Request, Usage
 from anomagent.prompts.object_perceiver import render_list
 from anomagent.state.context import AnalysisContext
 from anomagent.state.findings import ImageRef
+from tests.models.clockwork import Clockwork
 
 
 class Gate:
     """A dispatcher that never sleeps, over a scripted model."""
 
-    def __init__(self, model: FakeModel, image: ImageRef, price: Price | None = None, **limits: float) -> None:
+    def __init__(
+        self, model: FakeModel, image: ImageRef, price: Price | None = None, clock: Clock | None = None, **limits: float
+    ) -> None:
         self.limits = Limits(**limits)  # type: ignore[arg-type]
         self.budget = Budget(self.limits.budget_usd)
+        self._clock = clock or time.monotonic
         self.pauses: list[float] = []
         self.retries: list[ModelError] = []
-        self._dispatcher = Dispatcher(self.limits, self.budget, self._sleep)
-        prompt = render_list(0)
-        self.call = Call.of(model, price, AnalysisContext(), image, prompt, prompt.reply, None, 0)
+        self._dispatcher = Dispatcher(self.limits, self.budget, self._sleep, self._clock)
+        self.model, self.price = model, price
+        self.call = self._call(image)
 
-    async def send(self) -> Completion:
-        """Send one request."""
-        request = self.call.request(100, ())
-        return (await self._dispatcher.send(self.call, request, lambda error, _: self.retries.append(error)))[0]
+    async def send(self, image: ImageRef | None = None) -> Completion:
+        """Send one request, about the gate's image or another one."""
+        call = self._call(image) if image else self.call
+        request = call.request(100, ())
+        return (await self._dispatcher.send(call, request, lambda error, _: self.retries.append(error)))[0]
+
+    def _call(self, image: ImageRef) -> Call[Any]:
+        prompt = render_list(0)
+        return Call.of(self.model, self.price, AnalysisContext(), image, prompt, prompt.reply, None, 0)
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
+        if isinstance(self._clock, Clockwork):
+            await self._clock.sleep(seconds)
         await asyncio.sleep(0)
 
 
@@ -51,9 +65,7 @@ async def test_no_more_requests_at_once_than_allowed(image: ImageRef) -> None:
 
 
 async def test_who_waits_for_the_next_try_holds_no_place(image: ImageRef) -> None:
-    busy = RateLimited("busy")
-    busy.retry_after = 5
-    gate = Gate(FakeModel().on(says=[busy, "x"]), image, concurrency=1)
+    gate = Gate(FakeModel().on(says=[Unavailable("away"), "x"]), image, concurrency=1)
     others: list[Completion] = []
 
     async def sleep(seconds: float) -> None:
@@ -120,15 +132,91 @@ async def test_promises_of_requests_in_flight_count_against_the_budget(image: Im
     await gate.send()  # what was promised and not spent is free again
 
 
-BAD_LIMITS = [
-    ({"concurrency": 0}, "concurrency must be at least 1"),
-    ({"attempts": 0}, "attempts must be at least 1"),
-    ({"max_tokens": 100, "max_tokens_cap": 50}, r"max_tokens_cap \(50\) is below max_tokens"),
-    ({"requests_per_minute": 0}, "requests_per_minute must be above 0"),
-]
+def _images(image: ImageRef, number: int) -> list[ImageRef]:
+    return [{**image, "sha256": f"{index:064x}"} for index in range(number)]
 
 
-@pytest.mark.parametrize(("limits", "message"), BAD_LIMITS, ids=str)
-def test_limits_that_make_no_sense_are_said(limits: dict[str, int], message: str) -> None:
-    with pytest.raises(ConfigurationError, match=message):
-        Limits(**limits)
+async def test_the_calls_of_an_image_stay_together(image: ImageRef) -> None:
+    """Five images of two rounds of three calls, two places: an image is through before later ones go on."""
+    model = FakeModel().on(says="x", delay=0.002)  # longer than the way from one call to the next
+    gate = Gate(model, image, concurrency=2)
+
+    async def analyze(image: ImageRef) -> None:
+        for _ in range(2):
+            await asyncio.gather(*(gate.send(image) for _ in range(3)))
+
+    await asyncio.gather(*(analyze(image) for image in _images(image, 5)))
+
+    asked = [int(request.image_sha256, 16) for request in model.requests]
+    done = [len(asked) - asked[::-1].index(number) for number in range(5)]
+    open_images = [
+        sum(asked.index(number) < place < done[number] for number in range(5)) for place in range(len(asked))
+    ]
+    # First come, first served asks all first rounds before any second one: the first image is done after 18 calls, and
+    # all five are open at once. Here others get a place only where an image has fewer calls than there are places.
+    assert done == sorted(done)
+    assert done[0] <= 9
+    assert max(open_images) <= 3
+    assert len(asked) == 30
+
+
+async def test_tokens_are_taken_before_and_corrected_afterwards(image: ImageRef) -> None:
+    clock, sent = Clockwork(), list[float]()
+
+    def answer(request: Request) -> Completion:
+        sent.append(clock.now)
+        return Completion("x", Usage(1900, 0, 100))
+
+    # 2,000 tokens a request, 100 a second: after a bucket of 1,000 one request leaves every 20 seconds.
+    gate = Gate(FakeModel().on(says=answer), image, clock=clock, tokens_per_minute=6000)
+    await asyncio.gather(*(gate.send() for _ in range(20)))
+
+    assert len(sent) == 20
+    assert 18 * 20 <= sent[-1] <= 20 * 20
+
+
+async def test_all_wait_while_a_busy_server_wants_to_be_left_alone(image: ImageRef) -> None:
+    busy = RateLimited("busy")
+    busy.retry_after = 7
+    model = FakeModel().on(says=[busy, "x"])
+    gate = Gate(model, image, concurrency=8)
+    asked: list[int] = []
+
+    async def sleep(seconds: float) -> None:
+        others = [asyncio.create_task(gate.send()) for _ in range(3)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        asked.append(len(model.requests))
+        late.extend(others)
+        gate.pauses.append(seconds)
+
+    late: list[asyncio.Task[Completion]] = []
+    gate._dispatcher._sleep = sleep  # pyright: ignore[reportPrivateUsage]
+    await gate.send()
+    await asyncio.gather(*late)
+
+    assert (gate.pauses, asked) == ([7], [1])
+    assert len(model.requests) == 5
+
+
+async def test_patience_is_counted_from_the_first_request(image: ImageRef) -> None:
+    clock = Clockwork()
+    gate = Gate(FakeModel().on(says=[Unavailable("away"), "x"]), image, clock=clock, retry_seconds=60, concurrency=1)
+    async with gate._dispatcher._places.place("earlier"):  # pyright: ignore[reportPrivateUsage]
+        waiting = asyncio.create_task(gate.send())
+        await asyncio.sleep(0)
+        clock.now = 3600  # in the queue of a long batch
+    await waiting
+
+    assert len(gate.pauses) == 1
+
+
+async def test_patience_ends(image: ImageRef) -> None:
+    clock = Clockwork()
+    model = FakeModel().on(says=Unavailable("away"))
+    gate = Gate(model, image, clock=clock, retry_seconds=60, attempts=1000)
+    with pytest.raises(Unavailable):
+        await gate.send()
+
+    assert clock.now < 60
+    assert len(model.requests) > 2

@@ -36,8 +36,10 @@ class Case:
     model: str
     says: tuple[str, ...]
     base_url: str | None = None
+    more: tuple[str, ...] = ()
 
 
+ONE, TWO = "http://localhost:8000/v1", "http://localhost:8001/v1"
 CASES = [
     Case("gpt-4o", ("provider:model",)),
     Case("nonsense:model", ("unknown provider", "anthropic", "qwen-vl", "openai")),
@@ -49,15 +51,25 @@ CASES = [
     Case("tongyi:qwen-vl-max", ("anomagent[tongyi]",)),
     Case("qwen-vl:./nowhere", ("no such directory",)),
     Case("fake:nowhere.json", ("nowhere.json",)),
+    Case("openai:m", ("base_url", "'http://['"), "http://["),
+    Case("openai:m", ("more_base_urls", "needs base_url"), None, (TWO,)),
+    Case("openai:m", ("more_base_urls", "localhost:8001"), ONE, ("localhost:8001",)),
+    Case("openai:m", ("more_base_urls", "URL"), ONE, ("http://localhost:port/v1",)),
+    Case("openai:m", ("more_base_urls", f"{ONE} twice"), ONE, (TWO, "http://LOCALHOST:8000/v1/")),
+    Case("openai:m", ("more_base_urls", "user or password"), ONE, ("http://u:secret@localhost:8001/v1",)),
+    Case("openai:m", ("more_base_urls", "user or password"), ONE, ("ftp://u:secret@localhost:8001/v1",)),
+    Case("embedded", ("more_base_urls", "openai:NAME", "embedded"), ONE, (TWO,)),
+    Case("anthropic:claude-sonnet-4-5", ("more_base_urls", "openai:NAME"), None, (TWO,)),
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.model}@{case.base_url}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.model}@{case.base_url}{case.more}")
 def test_what_cannot_work_is_said_in_one_line(case: Case) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        resolve(case.model, base_url=case.base_url)
+        resolve(case.model, base_url=case.base_url, more_base_urls=case.more)
     message = str(caught.value)
     assert "\n" not in message
+    assert "secret" not in message
     for word in case.says:
         assert word in message
 
@@ -66,6 +78,13 @@ async def test_an_address_is_part_of_the_identity_and_its_password_is_not() -> N
     client = resolve("openai:m", base_url="http://user:hunter2secret@localhost:8000/v1")
     assert client.identity == "openai:m@http://localhost:8000/v1"
     await client.aclose()
+
+
+async def test_further_servers_change_no_identity() -> None:
+    alone, pool = resolve("openai:m", base_url=ONE), resolve("openai:m", base_url=ONE, more_base_urls=[TWO])
+    assert alone.identity == pool.identity == f"openai:m@{ONE}"
+    for client in (alone, pool):
+        await client.aclose()
 
 
 async def test_an_openai_address_in_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
