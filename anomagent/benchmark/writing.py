@@ -22,12 +22,13 @@ def write_annotations(path: Path, images: Mapping[str, Sequence[Anomaly]], varia
     space. Objects and support have no place in these shapes. Raises `UsageError` where the file cannot be written or an
     anomaly has an empty text, which no reader accepts.
     """
-    shape = _released if variant == "released" else _project_page
+    shape = released_entry if variant == "released" else project_page_entry
     content = {image: [shape(_whole(path, image, anomaly)) for anomaly in found] for image, found in images.items()}
     _write(path, json.dumps(content, ensure_ascii=False, indent=4) + "\n")
 
 
-def _released(anomaly: Anomaly) -> dict[str, str]:
+def released_entry(anomaly: Anomaly) -> dict[str, str]:
+    """An anomaly as the released tools write it."""
     return {
         "Name": anomaly.name,
         "Observed Phenomenon": anomaly.phenomenon,
@@ -36,7 +37,8 @@ def _released(anomaly: Anomaly) -> dict[str, str]:
     }
 
 
-def _project_page(anomaly: Anomaly) -> dict[str, str | int]:
+def project_page_entry(anomaly: Anomaly) -> dict[str, str | int]:
+    """An anomaly as the project page has it."""
     return anomaly.model_dump(include={"name", "phenomenon", "reasoning", "severity"})
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from anomagent.cli import audit, compare, doctor, evaluate, run, scenes, show, studio
+from anomagent.cli import audit, batch, compare, dataset, doctor, evaluate, run, scenes, show, studio
 
 app = typer.Typer(
     name="anomagent",
@@ -18,10 +18,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run.run)
+app.command()(batch.batch)
 app.command()(show.show)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(audit.audit)
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(scenes.app, name="scenes")
 app.command()(studio.studio)
 app.command()(doctor.doctor)

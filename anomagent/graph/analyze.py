@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,14 @@ from anomagent.graph.identity import configuration_hash, thread_id
 from anomagent.graph.session import Session, open_session
 from anomagent.models.seam import Event
 from anomagent.state.context import AnalysisContext, roles_of
-from anomagent.state.findings import Analysis, Anomaly, ImageRef, Status, UsageTotals
-from anomagent.store import AnalysisResult, finish_run, save_analysis, start_run
+from anomagent.state.findings import Analysis, Anomaly, Failure, ImageRef, Status, UsageTotals
+from anomagent.store import AnalysisResult, Workspace, finish_run, save_analysis, start_run
 from anomagent.store.database import store_errors
+
+Admit = Callable[[Workspace, str, Mapping[str, Any], Mapping[str, str]], dict[str, Any]]
+"""Looks at the workspace, the configuration's hash, the options and the models' identities before a run is begun.
+
+Returns what else is stored with the run; raises to refuse it. Called in a thread of its own."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,16 @@ class Analyzer:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: Settings, on_event: Callable[[Event], None] | None = None, command: str = "analyze"
+        cls,
+        settings: Settings,
+        on_event: Callable[[Event], None] | None = None,
+        command: str = "analyze",
+        admit: Admit | None = None,
     ) -> AsyncGenerator["Analyzer"]:
-        """Open everything that `settings` name; models that cannot be used are an error here, before any work."""
+        """Open everything that `settings` name; models that cannot be used are an error here, before any work.
+
+        `admit`, where given, may refuse the configuration before a run is begun.
+        """
         context = AnalysisContext(**settings.options)
         async with (
             open_session(settings, on_event) as session,
@@ -55,7 +67,10 @@ class Analyzer:
             # Workspaces that share a Postgres must not share threads: their images lie in different places.
             place = str(session.workspace.path) if settings.checkpoints else ""
             configuration = configuration_hash(context, models, place)
-            run = await asyncio.to_thread(start_run, session.workspace, command, context.model_dump(), configuration)
+            config = context.model_dump()
+            if admit:
+                config |= await asyncio.to_thread(admit, session.workspace, configuration, context.model_dump(), models)
+            run = await asyncio.to_thread(start_run, session.workspace, command, config, configuration)
             graph = build_graph(session.seam.ask, session.ingest, checkpointer)
             yield cls(settings, context, session, run, configuration, checkpointer, graph)
             await asyncio.to_thread(finish_run, session.workspace, run)
@@ -66,6 +81,15 @@ class Analyzer:
         thread = thread_id(image, self.configuration)
         with store_errors(self.session.workspace.path):
             return await self._locked(str(path), image, thread)
+
+    async def record_fault(self, path: str | Path, error: Exception) -> None:
+        """Keep in the store that a fault of ours ended the analysis of an image; its thread can still be resumed."""
+        image = await self.session.ingest(Path(path))
+        thread = thread_id(image, self.configuration)
+        message = f"{type(error).__name__}: {error}"
+        failure: Failure = {"role": "Analyzer", "object": None, "error": "internal", "message": message}
+        result = self._result(str(path), image, thread, {"failures": [failure]}, 0.0)
+        await asyncio.to_thread(save_analysis, self.session.workspace, self.run, result)
 
     async def _locked(self, name: str, image: ImageRef, thread: str) -> Analysis:
         """Two runs of one image and configuration share a thread: the second waits, and then finds every answer."""

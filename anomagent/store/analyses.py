@@ -3,14 +3,14 @@
 import json
 import sqlite3
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from anomagent.errors import UsageError
+from anomagent.errors import OutOfBudget, UsageError
 from anomagent.state.context import Schedule
-from anomagent.state.findings import UsageTotals
+from anomagent.state.findings import Status, UsageTotals
 from anomagent.store.database import clean, iso, now, select
 from anomagent.store.images import hash_file
 from anomagent.store.results import AnalysisResult, AnalysisSummary, StoredAnalysis
@@ -101,6 +101,50 @@ def list_analyses(
     with workspace.reading() as connection:
         rows = select(connection, query, [*conditions.values(), *allowed])
     return [cast(AnalysisSummary, row) for row in rows]
+
+
+def read_states(workspace: Workspace, threads: Sequence[str]) -> dict[str, Status]:
+    """How each of `threads` ended: ok if it ever did, else as its newest finished analysis.
+
+    Without those that never ended, and those that only ended because the budget did.
+    """
+    query = f"""
+        SELECT thread_id, status FROM analyses a
+        WHERE id IN (
+            SELECT coalesce(max(CASE status WHEN 'ok' THEN id END), max(id)) FROM analyses
+            WHERE thread_id IN ({_marks(threads)}) AND status != 'running' GROUP BY thread_id)
+        AND NOT EXISTS (SELECT 1 FROM failures WHERE analysis_id = a.id AND error = ?)"""
+    with workspace.reading() as connection:
+        return dict(connection.execute(query, [*threads, OutOfBudget.code]).fetchall())
+
+
+def read_outcome(workspace: Workspace, threads: Sequence[str]) -> dict[str, Any] | None:
+    """The result of any of `threads`, as `run --json` prints it: the newest ok one, else the newest."""
+    query = f"""
+        SELECT result FROM results JOIN analyses a ON a.id = analysis_id
+        WHERE a.thread_id IN ({_marks(threads)}) ORDER BY a.status = 'ok' DESC, a.id DESC LIMIT 1"""
+    with workspace.reading() as connection:
+        row = connection.execute(query, threads).fetchone()
+    return json.loads(row[0]) if row else None
+
+
+def name_images(workspace: Workspace, names: Sequence[tuple[str, str]]) -> None:
+    """Note further names, as (SHA-256, name), of images that are in the workspace."""
+    query = """
+        INSERT OR IGNORE INTO image_names (sha256, name, first_seen)
+        SELECT sha256, ?2, ?3 FROM images WHERE sha256 = ?1"""
+    moment = now()
+    with workspace.reading() as connection:
+        known = "SELECT 1 FROM image_names WHERE sha256 = ? AND name = ?"
+        new = [(sha256, clean(name), moment) for sha256, name in names]
+        new = [row for row in new if connection.execute(known, row[:2]).fetchone() is None]
+    if new:
+        with workspace.writing() as connection:
+            connection.executemany(query, new)
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _row(result: AnalysisResult) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -33,6 +34,23 @@ def finish_run(workspace: Workspace, run_id: str) -> None:
     """Note that a run has ended by itself; one that was killed stays without an end."""
     with workspace.writing() as connection:
         connection.execute("UPDATE runs SET finished = ? WHERE id = ? AND finished IS NULL", (now(), run_id))
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as it was begun."""
+
+    id: str
+    config_hash: str
+    config: dict[str, Any]
+
+
+def read_last_run(workspace: Workspace, command: str) -> StoredRun | None:
+    """The run of `command` that was begun last, if there was any; whatever clocks said meanwhile."""
+    query = "SELECT id, config_hash, config FROM runs WHERE command = ? ORDER BY rowid DESC LIMIT 1"
+    with workspace.reading() as connection:
+        row = connection.execute(query, (command,)).fetchone()
+    return StoredRun(row[0], row[1], json.loads(row[2])) if row else None
 
 
 def _secrets(value: object) -> Iterator[str]:

@@ -40,7 +40,7 @@ def test_the_analyses_of_a_run(workspace: Workspace) -> None:
 
     assert found.source == f"run {run}"
     assert found.images == {
-        "in/a.png": ImageAnnotations("in/a.png", FOUND),
+        "in/a.png": ImageAnnotations("in/a.png", FOUND, partial="RelationReasoner: floor: refused: no"),
         "b.png": ImageAnnotations("b.png", failure="RelationReasoner: floor: refused: no"),
     }
     assert annotations_of(workspace, later).images == {"in/a.png": ImageAnnotations("in/a.png")}
@@ -50,8 +50,9 @@ def test_the_newest_of_the_workspace_counts(workspace: Workspace) -> None:
     run, sha256 = ready(workspace)
     later, other = ready(workspace, 9)
     save_analysis(workspace, run, result(sha256, "a.png", status="failed", anomalies=[]))
-    save_analysis(workspace, run, result(other, "b.png", anomalies=[]))
-    save_analysis(workspace, later, result(sha256, "a.png"))
+    save_analysis(workspace, run, result(other, "b.png", status="ok", anomalies=[]))
+    save_analysis(workspace, later, result(sha256, "a.png", status="ok"))
+    save_analysis(workspace, later, result(other, "b.png", status="failed", anomalies=[]))  # hides nothing
 
     found = annotations_of(workspace)
 

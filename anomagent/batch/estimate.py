@@ -1,0 +1,227 @@
+"""What a batch will cost, before it is run: calls, tokens, money and hours."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from anomagent.batch.history import History, read_history
+from anomagent.batch.image_tokens import image_tokens, scaled_size
+from anomagent.batch.items import Item
+from anomagent.batch.loads import Load, loads_from_history, loads_from_rehearsal
+from anomagent.batch.pictures import Size, find_to_do, measure
+from anomagent.batch.prefix import cache_of
+from anomagent.batch.rehearsal import PRIOR_OBJECTS
+from anomagent.batch.sizing import PRIOR_SECONDS, Duration, Limits, duration
+from anomagent.config import Settings
+from anomagent.graph.identity import configuration_hash
+from anomagent.graph.session import resolve_for
+from anomagent.models.prices import Prices
+from anomagent.models.types import Usage
+from anomagent.state.context import AnalysisContext, roles_of
+from anomagent.store import Workspace
+
+PIXELS_PER_TOKEN = 750
+"""Stands in for the rule of a model whose rule is not known."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is still to be paid for. Token counts include what servers read from their cache."""
+
+    images: int
+    """Still to be analysed."""
+    repeated: int
+    """Further names of images that are counted once."""
+    finished: int
+    """Analysed before under this configuration, and not counted."""
+    objects: float
+    """N, objects an image."""
+    history: int
+    """Images of this workspace that the estimate rests on; 0: on assumptions."""
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    """Those of the input tokens that a prefix cache may spare."""
+    output_tokens: int
+    usd: float | None
+    """None: the price of a model is not known."""
+    seconds_per_call: float
+    duration: Duration
+    budget_images: int | None
+    """Images that the budget is enough for; None: for all, or there is no budget."""
+    notes: tuple[str, ...]
+    """What the figures rest on and leave out, one sentence each."""
+
+    def describe(self) -> list[str]:
+        """The estimate as lines of text."""
+        each = max(1, self.images)
+        cached = self.cached_tokens / self.input_tokens if self.input_tokens else 0.0
+        basis = f"from {self.history} images of this workspace" if self.history else "assumed, no history"
+        money = "price unknown" if self.usd is None else f"{self.usd:,.2f} USD ({self.usd / each:.4f} an image)"
+        left_out = f"{self.repeated:,} repeated, {self.finished:,} finished before"
+        lines = [
+            f"images: {self.images:,} ({left_out})",
+            f"objects: {self.objects:.1f} an image ({basis})",
+            f"calls: {self.calls:,} ({self.calls / each:.1f} an image)",
+            f"input: {self.input_tokens:,} tokens, of them {cached:.0%} cached",
+            f"output: {self.output_tokens:,} tokens",
+            f"money: {money}",
+            f"time: {_clock(self.duration.hours)} at least, bound by {self.duration.binding}"
+            f" ({self.seconds_per_call:.1f} s a call)",
+        ]
+        if self.budget_images is not None:
+            lines.append(f"budget: enough for about {self.budget_images:,} of {self.images:,} images")
+        return [*lines, *(f"note: {note}" for note in self.notes)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The estimate as plain data, for JSON."""
+        return {**asdict(self), "notes": list(self.notes)}
+
+
+async def configuration_of(settings: Settings) -> str:
+    """The configuration hash of an analysis under `settings`. Raises `ConfigurationError` for a model that cannot be
+    used, one without a key for instance."""
+    context = AnalysisContext(**settings.options)
+    make = resolve_for(settings)
+    identities: dict[str, str] = {}
+    for role in roles_of(context.schedule):
+        client = make(context.model_for(role), context)
+        identities[role] = client.identity
+        await client.aclose()
+    place = str(Path(settings.workspace).expanduser().absolute()) if settings.checkpoints else ""
+    return configuration_hash(context, identities, place)
+
+
+def estimate_batch(
+    settings: Settings, items: Iterable[Item | str | Path], configuration: str | None = None
+) -> Estimate:
+    """Estimate the analysis of the files `items` under `settings`, in the workspace that they name.
+
+    With the `configuration` (see `configuration_of`) images that are finished under it are left out. Files are only
+    looked at; the workspace is only read, and not made where it is missing. Unreadable files are noted, not raised.
+    Raises `StoreError` for a damaged workspace, `ConfigurationError` for one of a newer version or a bad price table.
+    """
+    context = AnalysisContext(**settings.options)
+    workspace = _existing(settings.workspace)
+    todo = find_to_do([_path(item) for item in items], workspace, configuration)
+    sizes, measured = measure(todo.paths)
+    image = _ImageCost([scaled_size(*size, context.image_max_pixels) for size in sizes])
+    history = read_history(workspace, context) if workspace else None
+    loads = loads_from_history(history, context, image) if history else loads_from_rehearsal(context, image)
+    images, price = len(todo.paths), _price(loads, settings)
+    calls, tokens = images * sum(load.calls for load in loads), images * sum(map(_tokens, loads))
+    seconds = (history.seconds if history else None) or PRIOR_SECONDS
+    limits = Limits(settings.concurrency, settings.requests_per_minute, settings.tokens_per_minute)
+    return Estimate(
+        images=images,
+        repeated=todo.repeated,
+        finished=todo.finished,
+        objects=_objects(context, history),
+        history=history.images if history else 0,
+        calls=round(calls),
+        input_tokens=round(images * sum(load.input_tokens for load in loads)),
+        cached_tokens=round(images * sum(load.cached_tokens for load in loads)),
+        output_tokens=round(images * sum(load.output_tokens for load in loads)),
+        usd=None if price is None else images * price,
+        seconds_per_call=seconds,
+        duration=duration(calls, tokens, limits, seconds),
+        budget_images=_within(settings.budget_usd, price, images),
+        notes=(*todo.notes, *measured, *image.notes(loads), *_notes(context, history, loads)),
+    )
+
+
+def _path(item: Item | str | Path) -> str:
+    return item.path if isinstance(item, Item) else str(item)
+
+
+class _ImageCost:
+    """The mean tokens of the images for any model."""
+
+    def __init__(self, sizes: Sequence[Size]) -> None:
+        self._sizes = sizes
+
+    def __call__(self, model: str) -> float:
+        counted = [_or_by_pixels(image_tokens(model, *size).tokens, size) for size in self._sizes]
+        return sum(counted) / len(counted) if counted else 0.0
+
+    def notes(self, loads: Sequence[Load]) -> list[str]:
+        """The rule by which each model's images are counted."""
+        if not self._sizes:
+            return []
+        size = self._sizes[0]
+        found = {load.model: image_tokens(load.model, *size) for load in loads}
+        guess = f"counted as one token for {PIXELS_PER_TOKEN} pixels"
+        return [
+            f"{model}: {self(model):,.0f} tokens an image ({rule.rule}{f'; {guess}' if rule.tokens is None else ''})"
+            for model, rule in found.items()
+        ]
+
+
+def _or_by_pixels(tokens: int | None, size: Size) -> int:
+    return math.ceil(size[0] * size[1] / PIXELS_PER_TOKEN) if tokens is None else tokens
+
+
+def _existing(folder: Path) -> Workspace | None:
+    workspace = Workspace(Path(folder).expanduser().absolute())
+    return Workspace.open(workspace.path) if workspace.database_path.is_file() else None
+
+
+def _tokens(load: Load) -> float:
+    return load.input_tokens + load.output_tokens
+
+
+def _objects(context: AnalysisContext, history: History | None) -> float:
+    if context.schedule == "direct":
+        return 0.0
+    return history.objects if history else float(PRIOR_OBJECTS)
+
+
+def _price(loads: Sequence[Load], settings: Settings) -> float | None:
+    """US dollars of one image; None where the price of a model is not known."""
+    prices = Prices.load(settings.prices)
+    total = 0.0
+    for load in loads:
+        price = prices.of(load.model, settings.base_url if load.model.startswith("openai:") else None)
+        if price is None:
+            return None
+        total += price.usd(Usage(round(load.input_tokens), round(load.cached_tokens), round(load.output_tokens)))
+    return total
+
+
+def _within(budget: float | None, price: float | None, images: int) -> int | None:
+    if budget is None or not price or price * images <= budget:
+        return None
+    return math.floor(budget / price)
+
+
+def _notes(context: AnalysisContext, history: History | None, loads: Sequence[Load]) -> list[str]:
+    """What the figures rest on."""
+    if history:
+        error = "unknown from one image" if history.error is None else f"{history.error:.0%} (two standard errors)"
+        return [
+            f"cached share as {history.images} images of this workspace had it: {history.cached:.0%}",
+            f"the mean tokens of an image may be off by: {error}",
+        ]
+    notes = ["text is counted as 4 characters a token, in the real prompts, filled with texts of assumed lengths"]
+    if context.schedule != "direct":
+        notes.append(
+            f"{PRIOR_OBJECTS} objects an image fit the paper's 194 thousand tokens; analyse a few to know better"
+        )
+    if context.schedule == "lean":
+        notes.append("the consolidation is counted for every image; it is spared where nothing was found")
+    for load in loads:
+        cache = cache_of(load.model, context.base_url)
+        notes.append(
+            f"{load.model}: cached is what {cache.name} could spare at best"
+            if cache
+            else f"{load.model}: no prefix cache is counted on"
+        )
+    return notes
+
+
+def _clock(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:,.1f} h"
+    return f"{hours * 60:.1f} min"

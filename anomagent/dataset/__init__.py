@@ -1,0 +1,1 @@
+"""Results as data sets: what was found, and what every agent said on the way, as files."""
