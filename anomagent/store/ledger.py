@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from anomagent.errors import StoreError
 from anomagent.models.types import Attempt
+from anomagent.store.call_rows import COLUMNS
 from anomagent.store.database import clean, now, store_errors
 from anomagent.store.owner import Owner
 from anomagent.store.workspace import Workspace
@@ -17,10 +18,9 @@ from anomagent.store.writer import Writer
 LEASE_SECONDS = 60.0
 """How long a claim lasts after its holder's last sign of life, where its end cannot be seen in another way."""
 
-_COLUMNS = tuple(Attempt.__annotations__)
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM calls"
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM calls"
 _INSERT = (
-    f"INSERT INTO calls ({', '.join(_COLUMNS)}, created) VALUES ({', '.join('?' * len(_COLUMNS))}, ?)"
+    f"INSERT INTO calls ({', '.join(COLUMNS)}, created) VALUES ({', '.join('?' * len(COLUMNS))}, ?)"
     " ON CONFLICT (key) WHERE status = 'good' DO NOTHING"
 )
 _CLAIM = "INSERT OR REPLACE INTO call_claims (key, owner, host, pid, expires) VALUES (?, ?, ?, ?, ?)"
@@ -140,9 +140,9 @@ def _good(connection: sqlite3.Connection, key: str) -> Attempt | None:
 
 
 def _attempt(row: Sequence[Any]) -> Attempt:
-    return cast(Attempt, dict(zip(_COLUMNS, row, strict=True)))
+    return cast(Attempt, dict(zip(COLUMNS, row, strict=True)))
 
 
 def _row(attempt: Attempt, status: str) -> list[object]:
     values: dict[str, object] = {**attempt, "status": status}
-    return [clean(values[column]) for column in _COLUMNS] + [now()]
+    return [clean(values[column]) for column in COLUMNS] + [now()]

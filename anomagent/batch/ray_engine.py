@@ -1,0 +1,183 @@
+"""The engine of many machines: workers on a Ray cluster analyse, this process keeps the results.
+
+Answers are paid for once, whoever asks: the ledger and the checkpoints are in a Postgres that every node reaches. API
+keys are read by each worker from its own node's environment; they are never sent. Each worker gets an equal part of
+every limit (calls in flight, requests and tokens per minute, budget); the part of a worker that is away is not used.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anomagent.batch.configuration import COMMAND
+from anomagent.batch.local import images_in_flight
+from anomagent.batch.plan import Job, Plan
+from anomagent.batch.ray_actor import scratch_of
+from anomagent.batch.ray_cluster import check_settings, connect, count_workers, share_out
+from anomagent.batch.ray_crew import Crew, ImageKills, NoWorkers
+from anomagent.batch.runner import OnEvent, OnResult
+from anomagent.batch.stop import Stop
+from anomagent.config import Settings
+from anomagent.errors import ConfigurationError
+from anomagent.graph.checkpoints import open_checkpointer
+from anomagent.graph.identity import configuration_hash, thread_id
+from anomagent.state.context import AnalysisContext, roles_of
+from anomagent.state.findings import Analysis, Failure
+from anomagent.store import AnalysisResult, Workspace, finish_run, ingest_image, save_analysis, start_run
+from anomagent.store.call_rows import copy_calls
+
+if TYPE_CHECKING:
+    from anomagent.store.postgres_ledger import PostgresLedger
+
+
+class RayEngine:
+    """Analyses images on the Ray cluster that `RAY_ADDRESS` names, or on that of this machine."""
+
+    async def analyze(
+        self, settings: Settings, plan: Plan, on_result: OnResult, on_event: OnEvent | None, stop: Stop
+    ) -> None:
+        """See `anomagent.batch.runner.Engine`."""
+        check_settings(settings)
+        workspace = await asyncio.to_thread(Workspace.open, settings.workspace)
+        context = AnalysisContext(**settings.options)
+        async with _postgres(settings) as ledger, _crew(settings, workspace) as crew:
+            # A cluster that is busy lets us wait, and the user may not want to.
+            await stop.guard([asyncio.create_task(crew.meet())])
+            if stop.at_once.is_set():
+                return
+            configuration, run = await asyncio.to_thread(_begin, workspace, context, crew.models, plan)
+            plan.begin(workspace, run, configuration)
+            desk = _Desk(workspace, ledger, crew, context, run, configuration, on_event)
+            workers = [_work(desk, plan, on_result) for _ in range(images_in_flight(settings))]
+            await stop.guard(map(asyncio.create_task, workers))
+            await asyncio.to_thread(finish_run, workspace, run)
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """Sends images out and keeps what comes back."""
+
+    workspace: Workspace
+    ledger: "PostgresLedger"
+    crew: Crew
+    context: AnalysisContext
+    run: str
+    configuration: str
+    on_event: OnEvent | None
+
+    async def analyze(self, name: str) -> Analysis:
+        """One image. Its result and the calls it is made of are in the workspace before this returns."""
+        image = await asyncio.to_thread(ingest_image, self.workspace, name)
+        data = await asyncio.to_thread(Path(image["path"]).read_bytes)
+        reply = await self.crew.analyze(data)
+        if self.on_event:
+            for event in reply.events:
+                self.on_event(event)
+        result: AnalysisResult = {
+            **reply.result,
+            "image": name,
+            "sha256": image["sha256"],
+            "thread_id": thread_id(image, self.configuration),
+        }
+        calls = await self.ledger.calls([call["key"] for call in result["calls"]])
+        await asyncio.to_thread(self._keep, result, calls)
+        if reply.analysis is None:
+            fault = WorkerFault(reply.fault.splitlines()[-1])
+            fault.add_note(reply.fault)
+            raise fault
+        return reply.analysis.model_copy(update={"image": name})
+
+    async def record_fault(self, job: Job, error: Exception) -> None:
+        """Keep in the store that an image has no result, so that it can be retried."""
+        image = await asyncio.to_thread(ingest_image, self.workspace, job.item.path)
+        failure: Failure = {"role": "Analyzer", "object": None, "error": "internal", "message": str(error)}
+        result: AnalysisResult = {
+            "image": job.item.path,
+            "sha256": image["sha256"],
+            "thread_id": thread_id(image, self.configuration),
+            "status": "failed",
+            "schedule": self.context.schedule,
+            "models": {role: self.context.model_for(role) for role in roles_of(self.context.schedule)},
+            "anomalies": [],
+            "objects": [],
+            "perceptions": [],
+            "reports": [],
+            "scans": [],
+            "pools": [],
+            "candidates": [],
+            "failures": [failure],
+            "calls": [],
+            "seconds": 0.0,
+        }
+        await asyncio.to_thread(self._keep, result, [])
+
+    def _keep(self, result: AnalysisResult, calls: list[dict[str, Any]]) -> None:
+        copy_calls(self.workspace, calls)
+        save_analysis(self.workspace, self.run, result)
+
+
+class WorkerFault(Exception):
+    """A fault of ours in a worker; its failed result is kept."""
+
+
+async def _work(desk: _Desk, plan: Plan, on_result: OnResult) -> None:
+    while job := await plan.next():
+        try:
+            outcome = await desk.analyze(job.item.path)
+        except (ConfigurationError, NoWorkers):
+            raise  # no image could be analysed
+        except ImageKills as error:
+            await desk.record_fault(job, error)
+            on_result(job, error)
+        except Exception as error:
+            on_result(job, error)
+        else:
+            on_result(job, outcome)
+
+
+def _begin(workspace: Workspace, context: AnalysisContext, models: dict[str, str], plan: Plan) -> tuple[str, str]:
+    """The configuration's hash, and the run that begins with it."""
+    options = context.model_dump()
+    # As the engine of one machine with the same settings: results of either count for both.
+    configuration = configuration_hash(context, models, str(workspace.path))
+    more = plan.admit(workspace, configuration, options, models)
+    return configuration, start_run(workspace, COMMAND, {**options, **more}, configuration)
+
+
+@asynccontextmanager
+async def _postgres(settings: Settings) -> AsyncGenerator["PostgresLedger"]:
+    """The ledger, for reading. All tables are made here, once, before many workers come."""
+    from anomagent.store.postgres_ledger import PostgresLedger
+
+    async with open_checkpointer(Path(), settings.checkpoints):
+        pass
+
+    assert settings.ledger, "it was checked"
+    ledger = await PostgresLedger.open(settings.ledger)
+    try:
+        yield ledger
+    finally:
+        await ledger.aclose()
+
+
+@asynccontextmanager
+async def _crew(settings: Settings, workspace: Workspace) -> AsyncGenerator[Crew]:
+    """The workers, gone at the end. A connection to the cluster that was there before stays."""
+    ray, connected = await asyncio.to_thread(connect)
+    try:
+        count = await asyncio.to_thread(count_workers, ray, settings.concurrency)
+        here = settings.model_copy(update={"workspace": scratch_of(workspace.path)})
+        names = [f"anomagent-{secrets.token_hex(4)}-{number}" for number in range(count)]
+        parts = [share_out(here, count, number, name) for number, name in enumerate(names)]
+        crew = Crew(ray, parts, names)
+        try:
+            yield crew
+        finally:
+            await crew.close()
+    finally:
+        if connected:
+            await asyncio.to_thread(ray.shutdown)

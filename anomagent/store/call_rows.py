@@ -1,0 +1,24 @@
+"""Finished requests as rows, however many databases they are in: one shape, copied without doubles."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from anomagent.models.types import Attempt
+from anomagent.store.database import clean
+from anomagent.store.workspace import Workspace
+
+COLUMNS = tuple(Attempt.__annotations__)
+"""The columns of an `Attempt`. A row of a ledger has `created` as well, and may have the status `spare`."""
+
+_COPIED = (*COLUMNS, "created")
+_COPY = f"""
+    INSERT INTO calls ({", ".join(_COPIED)}) SELECT {", ".join(f":{column}" for column in _COPIED)}
+    WHERE NOT EXISTS (
+        SELECT 1 FROM calls WHERE key = :key AND status = :status AND created = :created AND text = :text)
+    ON CONFLICT (key) WHERE status = 'good' DO NOTHING"""
+
+
+def copy_calls(workspace: Workspace, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Bring rows of another ledger into the workspace's own; those that are there already are left as they are."""
+    with workspace.writing() as connection:
+        connection.executemany(_COPY, ({column: clean(row[column]) for column in _COPIED} for row in rows))

@@ -1,0 +1,176 @@
+"""The ledger of calls in Postgres, for workers on many machines. Its laws are those of `SqliteLedger`."""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Self, TypeVar, cast
+
+from psycopg import sql
+from psycopg.rows import dict_row
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
+
+from anomagent.errors import StoreError
+from anomagent.models.types import Attempt
+from anomagent.store.database import clean
+from anomagent.store.ledger import LEASE_SECONDS
+from anomagent.store.postgres import Pool, check_encoding, connect_async, is_passing, open_pool, postgres_errors, stamp
+from anomagent.store.postgres_pulse import GRACE_SECONDS, Pulse
+from anomagent.store.postgres_schema import CALLS, CLAIM, DOUBT, FORGET_EXPIRED, GOOD, RECORD, RELEASE, SPENT, TABLES
+
+SETTING = "ledger"
+PATIENCE_SECONDS = 60.0
+"""How long an answer that was paid for waits for a server that is away."""
+
+_CONNECTIONS = 8
+_TRY_SECONDS = 5.0
+T = TypeVar("T")
+
+
+class PostgresLedger:
+    """A `Ledger` that any number of processes share. Methods return when their change is committed on the server.
+
+    Errors are `StoreError`s, after some patience with a server that is away. Needs sessions of its own: a pooler in
+    between must not be in transaction mode. Belongs to one event loop; close it when the work is done.
+    """
+
+    def __init__(self, pool: Pool, pulse: Pulse, lease_seconds: float, patience: float) -> None:
+        self._pool = pool
+        self._pulse = pulse
+        self._lease = lease_seconds
+        self._patience = patience
+        self._held: set[str] = set()
+        """Keys that we have claimed or are claiming."""
+        self._begun: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, lease_seconds: float = LEASE_SECONDS, patience: float = PATIENCE_SECONDS) -> Self:
+        """Connect to the database at `url` and make the tables where they are missing.
+
+        Raises `ConfigurationError` where the server cannot be used.
+        """
+        pool = await open_pool(url, SETTING, _CONNECTIONS)
+        try:
+            with postgres_errors(SETTING):
+                async with pool.connection() as connection:
+                    await check_encoding(connection, SETTING)
+                    async with connection.transaction():
+                        await connection.execute(TABLES)
+                    await connection.execute(FORGET_EXPIRED)
+                pulse = await asyncio.to_thread(Pulse, url, lease_seconds)
+        except BaseException:
+            await pool.close()
+            raise
+        return cls(pool, pulse, lease_seconds, patience)
+
+    async def good(self, key: str) -> Attempt | None:
+        """The good answer of `key`, if there is one."""
+        rows = await self._run(GOOD, (key,))
+        return cast(Attempt, rows[0]) if rows else None
+
+    async def claim(self, key: str) -> bool:
+        """Try to become the one who asks `key`.
+
+        False: somebody else is asking it right now, or a good answer has arrived since `good` was called; look again.
+        True may, rarely, come just after a good answer: look once more before asking.
+        """
+        taking = self._begin(self._take(key))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            # Nobody would ever release a claim that was granted to a cancelled task.
+            await asyncio.wait([self._begin(self._give_back(taking, key))])
+            raise
+
+    async def record(self, attempt: Attempt) -> None:
+        """Write a finished request durably; it is written even where the caller is cancelled meanwhile.
+
+        A good answer ends our claim on its key in the same transaction. A second good answer, of a claim that was lost
+        to another worker, stays on record as a spare.
+        """
+        row = {column: _text(value) for column, value in attempt.items()}
+        await asyncio.shield(
+            self._begin(self._run(RECORD, {**row, "record": uuid.uuid4(), "owner": self._pulse.owner}))
+        )
+        if attempt["status"] == "good":
+            self._held.discard(attempt["key"])
+
+    async def release(self, key: str) -> None:
+        """Give up the claim on `key`; nothing happens where we hold none."""
+        if key in self._held:
+            self._held.discard(key)
+            await asyncio.shield(self._begin(self._run(RELEASE, (key, self._pulse.owner))))
+
+    async def calls(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Every finished request of these calls, oldest first, as rows that `copy_calls` takes."""
+        rows = await self._run(CALLS, (list(keys),))
+        return [{**row, "created": stamp(row["created"])} for row in rows]
+
+    async def aclose(self) -> None:
+        """Finish what was begun and give up our claims. May be called twice."""
+        while self._begun:
+            await asyncio.wait(self._begun)
+        self._closed = True
+        await asyncio.to_thread(self._pulse.close)
+        await self._pool.close()
+
+    async def _take(self, key: str) -> bool:
+        if key in self._held:  # by another task: to the server all of us are one
+            return False
+        self._held.add(key)
+        try:
+            if await self._run(CLAIM, {"key": key, "owner": self._pulse.owner, "lease": self._lease}):
+                return True
+        except BaseException:
+            self._held.discard(key)
+            raise
+        self._held.discard(key)
+        await self._run(DOUBT, {"key": key, "grace": GRACE_SECONDS})
+        return False
+
+    async def _give_back(self, taking: asyncio.Task[bool], key: str) -> None:
+        await asyncio.wait([taking])
+        if not taking.exception() and taking.result():
+            await self.release(key)
+
+    async def _run(
+        self, query: sql.SQL | sql.Composed, values: Sequence[object] | Mapping[str, object]
+    ) -> list[dict[str, Any]]:
+        """The rows of a statement. It may be run twice, when the way to the server breaks in the middle of it."""
+        if self._closed:
+            raise StoreError("the ledger is closed; open a new one")
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(is_passing),
+            wait=wait_exponential(0.1, max=5),
+            stop=stop_after_delay(self._patience),
+            reraise=True,
+        )
+        with postgres_errors(SETTING):
+            return await retrying(self._once, query, values)
+
+    async def _once(
+        self, query: sql.SQL | sql.Composed, values: Sequence[object] | Mapping[str, object]
+    ) -> list[dict[str, Any]]:
+        async with self._pool.connection(_TRY_SECONDS) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(query, values)
+            return await cursor.fetchall() if cursor.description else []
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start work that goes on to its end even where whoever waits for it is cancelled."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return task
+
+
+async def money_spent(url: str, client: str) -> float:
+    """US dollars of every request that was recorded over connections with this `application_name`."""
+    with postgres_errors(SETTING):
+        async with await connect_async(url) as connection:
+            (usd,) = await (await connection.execute(SPENT, (client,))).fetchone() or (0.0,)
+    return float(usd)
+
+
+def _text(value: Any) -> Any:
+    """`value` as Postgres can store it: what it knows no way to write becomes a question mark."""
+    return clean(value).replace("\0", "?") if isinstance(value, str) else value
