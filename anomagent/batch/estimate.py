@@ -90,8 +90,7 @@ async def configuration_of(settings: Settings) -> str:
         client = make(context.model_for(role), context)
         identities[role] = client.identity
         await client.aclose()
-    place = str(Path(settings.workspace).expanduser().absolute()) if settings.checkpoints else ""
-    return configuration_hash(context, identities, place)
+    return configuration_hash(context, identities)
 
 
 def estimate_batch(

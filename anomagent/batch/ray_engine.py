@@ -143,7 +143,7 @@ def _begin(workspace: Workspace, context: AnalysisContext, models: dict[str, str
     """The configuration's hash, and the run that begins with it."""
     options = context.model_dump()
     # As the engine of one machine with the same settings: results of either count for both.
-    configuration = configuration_hash(context, models, str(workspace.path))
+    configuration = configuration_hash(context, models)
     more = plan.admit(workspace, configuration, options, models)
     return configuration, start_run(workspace, COMMAND, {**options, **more}, configuration)
 

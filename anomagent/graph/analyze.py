@@ -17,7 +17,7 @@ from langgraph.types import StateSnapshot
 from anomagent.config import Settings, load_settings
 from anomagent.graph.build import build_graph
 from anomagent.graph.checkpoints import open_checkpointer
-from anomagent.graph.identity import configuration_hash, thread_id
+from anomagent.graph.identity import checkpoint_thread, configuration_hash, thread_id
 from anomagent.graph.session import Session, open_session
 from anomagent.models.seam import Event
 from anomagent.state.context import AnalysisContext, roles_of
@@ -64,9 +64,7 @@ class Analyzer:
             open_checkpointer(session.workspace.checkpoints_path, settings.checkpoints) as checkpointer,
         ):
             models = await session.seam.prepare(context, roles_of(context.schedule))
-            # Workspaces that share a Postgres must not share threads: their images lie in different places.
-            place = str(session.workspace.path) if settings.checkpoints else ""
-            configuration = configuration_hash(context, models, place)
+            configuration = configuration_hash(context, models)
             config = context.model_dump()
             if admit:
                 config |= await asyncio.to_thread(admit, session.workspace, configuration, context.model_dump(), models)
@@ -100,19 +98,23 @@ class Analyzer:
             result = self._result(name, image, thread, state, seconds)
             await asyncio.to_thread(save_analysis, self.session.workspace, self.run, result)
             if not self.settings.keep_history:
-                await self.checkpointer.adelete_thread(thread)
+                await self.checkpointer.adelete_thread(self._checkpoints_of(thread))
         return _analysis(result)
 
     async def _finish_thread(self, image: ImageRef, thread: str) -> dict[str, Any]:
         """Resume the thread where a run was interrupted, else start it anew; the ledger has the answers either way."""
-        config: RunnableConfig = {"configurable": {"thread_id": thread}, "recursion_limit": 100}
+        kept_as = self._checkpoints_of(thread)
+        config: RunnableConfig = {"configurable": {"thread_id": kept_as}, "recursion_limit": 100}
         resumes = _worth_resuming(await self.graph.aget_state(config, subgraphs=True))
         if not resumes:
-            await self.checkpointer.adelete_thread(thread)
+            await self.checkpointer.adelete_thread(kept_as)
         start = None if resumes else {"image": image}
         return await self.graph.ainvoke(  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves `Command` open
             start, config, context=self.context, durability="async"
         )
+
+    def _checkpoints_of(self, thread: str) -> str:
+        return checkpoint_thread(thread, self.session.workspace.path if self.settings.checkpoints else None)
 
     def _result(self, name: str, image: ImageRef, thread: str, state: dict[str, Any], seconds: float) -> AnalysisResult:
         return {

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from anomagent import __version__
 from anomagent.prompts import SYSTEM, TEMPLATES
@@ -15,8 +16,16 @@ def thread_id(image: ImageRef, configuration: str) -> str:
     return f"{image['sha256'][:24]}-{configuration}"
 
 
-def configuration_hash(context: AnalysisContext, models: Mapping[str, str], place: str = "") -> str:
-    """Names the context, the identities of the models by role, the prompts, and `place` where threads are shared."""
+def checkpoint_thread(thread: str, place: Path | None) -> str:
+    """The thread's name among the checkpoints; workspaces that share a Postgres differ by their `place`.
+
+    They must not share threads: a state refers to the image in its own workspace.
+    """
+    return thread if place is None else f"{thread}-{hashlib.sha256(str(place).encode()).hexdigest()[:8]}"
+
+
+def configuration_hash(context: AnalysisContext, models: Mapping[str, str]) -> str:
+    """Names the context, the identities of the models by role, and the prompts."""
     prompts = [SYSTEM, *(template.source for template in TEMPLATES)]
-    text = json.dumps([__version__, context.model_dump(), dict(models), prompts, place], sort_keys=True)
+    text = json.dumps([__version__, context.model_dump(), dict(models), prompts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

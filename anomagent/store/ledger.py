@@ -43,7 +43,7 @@ class SqliteLedger:
         except BaseException:
             self._owner.close()
             raise
-        self._writer.post(_forget_expired)
+        self._writer.post(self._forget)
 
     async def good(self, key: str) -> Attempt | None:
         """The good answer of `key`, if there is one."""
@@ -99,12 +99,27 @@ class SqliteLedger:
     def _take(self, connection: sqlite3.Connection, key: str) -> bool:
         if connection.execute("SELECT 1 FROM calls WHERE key = ? AND status = 'good'", (key,)).fetchone():
             return False
-        claim = connection.execute("SELECT owner, expires FROM call_claims WHERE key = ?", (key,)).fetchone()
-        if claim and claim[1] > time.time() and not self._owner.is_gone(claim[0]):
+        claim = connection.execute("SELECT owner, host, expires FROM call_claims WHERE key = ?", (key,)).fetchone()
+        if claim and self._holds(*claim):
             return False
         row = (key, self._owner.id, self._owner.host, self._owner.pid, time.time() + self._lease)
         connection.execute(_CLAIM, row)
         return True
+
+    def _holds(self, owner: str, host: str, expires: float) -> bool:
+        """Whether a claim is still held. A clock that jumps must not end the claims of a process that lives."""
+        if self._owner.is_gone(owner):
+            return False
+        return (host == self._owner.host and self._owner.is_locked) or expires > time.time()
+
+    def _forget(self, connection: sqlite3.Connection) -> None:
+        """Drop the claims of those who are gone."""
+        claims = connection.execute(
+            "SELECT DISTINCT owner, host, max(expires) FROM call_claims GROUP BY owner"
+        ).fetchall()
+        for owner, host, expires in claims:
+            if not self._holds(owner, host, expires):
+                connection.execute("DELETE FROM call_claims WHERE owner = ?", (owner,))
 
     def _record(self, connection: sqlite3.Connection, attempt: Attempt) -> None:
         """A second good answer, of a claim that was stolen from a process that slept, stays on record as a spare."""
@@ -128,10 +143,6 @@ def read_calls(workspace: Workspace, keys: Sequence[str]) -> list[Attempt]:
     with workspace.reading() as connection:
         rows = [row for key in keys for row in connection.execute(f"{_SELECT} WHERE key = ? ORDER BY id", (key,))]
     return [_attempt(row) for row in rows]
-
-
-def _forget_expired(connection: sqlite3.Connection) -> None:
-    connection.execute("DELETE FROM call_claims WHERE expires < ?", (time.time(),))
 
 
 def _good(connection: sqlite3.Connection, key: str) -> Attempt | None:

@@ -22,8 +22,14 @@ class Owner:
         self.host = platform.node()
         self.pid = os.getpid()
         self._folder = folder
+        self._locked = False
         self._sweep()
         self._descriptor: int | None = self._lock()
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the file system knows locks, so that the file of a living process is a locked one."""
+        return self._locked
 
     def is_gone(self, owner: str) -> bool:
         """Whether the process that held the claims of `owner` has certainly ended."""
@@ -55,7 +61,8 @@ class Owner:
         """Create and lock our file. A sweep that came in between has unlinked it: then start over."""
         while True:
             descriptor = os.open(self._path(self.id), os.O_RDWR | os.O_CREAT, 0o666)
-            if not _lock(descriptor, wait=True) or _is_file(descriptor, self._path(self.id)):
+            self._locked = _lock(descriptor, wait=True)
+            if not self._locked or _is_file(descriptor, self._path(self.id)):
                 return descriptor
             os.close(descriptor)
 

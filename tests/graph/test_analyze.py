@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 from anomagent import analyze
 from anomagent.errors import ConfigurationError, Malformed, ModelError, Refused, UsageError
-from anomagent.graph.identity import configuration_hash, thread_id
+from anomagent.graph.identity import checkpoint_thread, configuration_hash, thread_id
 from anomagent.state.context import AnalysisContext
 from anomagent.store import Workspace, find_analyses, list_analyses
 from tests.asking import IMAGE
@@ -214,12 +215,17 @@ class TestThread:
         assert thread_id(IMAGE, "c") != thread_id({**IMAGE, "sha256": "cd" * 32}, "c")
         assert thread_id(IMAGE, "c") != thread_id(IMAGE, "d")
 
+    def test_workspaces_that_share_a_postgres_share_no_checkpoints(self) -> None:
+        """A state refers to the image in its own workspace; the analysis is the same one everywhere."""
+        kept = {checkpoint_thread("t", place) for place in (None, Path("/a"), Path("/b"))}
+        assert len(kept) == 3
+        assert checkpoint_thread("t", None) == "t"
+
     def test_the_configuration_is_everything_that_decides_what_is_asked(self) -> None:
         models = {"ObjectPerceiver": "fake:a"}
         plain = configuration_hash(AnalysisContext(), models)
         assert plain == configuration_hash(AnalysisContext(), dict(models))
         assert plain != configuration_hash(AnalysisContext(), {"ObjectPerceiver": "fake:b"})
-        assert plain != configuration_hash(AnalysisContext(), models, "/another/workspace")
         for changed in ({"model": "openai:a"}, {"schedule": "lean"}, {"scans": 1}, {"temperature": 0.0}):
             assert plain != configuration_hash(AnalysisContext.model_validate(changed), models)
 

@@ -151,10 +151,13 @@ async def test_a_record_is_written_though_its_caller_is_cancelled(ledger: Sqlite
     assert await ledger.good("k") == attempt()
 
 
-async def test_a_claim_whose_lease_ran_out_is_free(workspace: Workspace, ledger: SqliteLedger) -> None:
+async def test_a_claim_from_another_machine_whose_lease_ran_out_is_free(
+    workspace: Workspace, ledger: SqliteLedger
+) -> None:
     assert await ledger.claim("k")
     assert await ledger.claim("l")
     with workspace.writing() as connection:
+        connection.execute("UPDATE call_claims SET host = 'elsewhere'")
         connection.execute("UPDATE call_claims SET expires = ? WHERE key = 'k'", (time.time() - 1,))
     other = SqliteLedger(workspace)
 
@@ -261,3 +264,19 @@ async def test_a_closed_ledger_refuses_work_and_leaves_no_lock(workspace: Worksp
     other = SqliteLedger(workspace)
     assert await other.claim("k")
     await other.aclose()
+
+
+async def test_a_clock_that_jumps_ends_no_claim_of_a_living_process(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = SqliteLedger(workspace)
+    assert await first.claim("k")
+    later = time.time() + 2 * 86_400
+    monkeypatch.setattr("anomagent.store.ledger.time.time", lambda: later)
+    second = SqliteLedger(workspace)
+    try:
+        assert not await second.claim("k")
+    finally:
+        await first.aclose()
+    assert await second.claim("k")
+    await second.aclose()
