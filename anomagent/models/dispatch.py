@@ -10,7 +10,7 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception_type,
-    wait_random_exponential,
+    wait_exponential_jitter,
 )
 
 from anomagent.errors import ModelError, RateLimited, Unavailable
@@ -25,7 +25,8 @@ from anomagent.prompts.base import Reply
 R = TypeVar("R", bound=Reply)
 OnRetry = Callable[[ModelError, float], None]
 
-_BACKOFF = wait_random_exponential(multiplier=1, max=60)
+_BACKOFF = wait_exponential_jitter(multiplier=1.5, max=60, jitter=1)
+"""1.5, 3, 6, ... seconds: with the default of five further tries a server may be away for 45 seconds."""
 
 
 class Dispatcher:

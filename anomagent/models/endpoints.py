@@ -12,7 +12,7 @@ from anomagent.models.types import Client, Completion, Request
 
 PATIENCE = 3
 """Failures in a row after which a server counts as sick."""
-FIRST_REST, LONGEST_REST = 1.0, 60.0
+FIRST_REST, LONGEST_REST = 5.0, 60.0
 """Seconds for which a server is left out: the first after any failure, doubled with each failure of a sick one."""
 _SLACK = 4
 """Requests in flight by which an image's own server may be ahead of the others (and twice what the idlest has)."""
@@ -65,7 +65,7 @@ class Endpoints:
     about it find its tokens in that server's prefix cache; it is passed over while it is away, or much busier than
     the others. Everything else goes to the server with the fewest requests in flight, in turn.
 
-    A server that is `Unavailable` is avoided for a second; after `PATIENCE` failures in a row it is left out for
+    A server that is `Unavailable` is avoided for five seconds; after `PATIENCE` failures in a row it is left out for
     growing times and then tried with one request. With all of them away the one that failed least recently is asked,
     so that its error is heard. Nothing is sent twice here: trying again is up to the dispatcher, and goes elsewhere.
     """

@@ -155,7 +155,7 @@ async def test_a_sick_server_is_left_out_for_growing_times_and_probed_by_one_req
         assert said == "A"
         rests.append(pool.clock.now - last)
         last = pool.clock.now
-    assert rests == [2, 4, 8, 16, 32, LONGEST_REST, LONGEST_REST, LONGEST_REST, LONGEST_REST]
+    assert rests == [10, 20, 40, LONGEST_REST, LONGEST_REST, LONGEST_REST, LONGEST_REST, LONGEST_REST, LONGEST_REST]
 
     pool.clock.now += LONGEST_REST
     host.error, host.held = None, asyncio.Event()
