@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomagent.audit.resampling import scipy_stats
 from anomagent.errors import UsageError
+from anomagent.statistics.resampling import scipy_stats
 
 COMPARED: tuple[str, ...] = ("mai", "af", "cap_mean", "cap_of_means")
 """The measures on which assessors are compared."""

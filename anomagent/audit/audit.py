@@ -7,10 +7,11 @@ from typing import Any
 
 from anomagent.audit.measures import MEASURES, ImageTable, measure_images
 from anomagent.audit.pairing import compare_paired, rows_by_prompt
-from anomagent.audit.resampling import check_resampling, estimate
+from anomagent.audit.resampling import estimate
 from anomagent.benchmark.annotations import AnnotationSet
 from anomagent.errors import UsageError
 from anomagent.state.findings import Anomaly
+from anomagent.statistics.resampling import check_resampling
 
 KindOf = Callable[[Anomaly], str]
 """Names the kind of an anomaly."""

@@ -7,31 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anomagent.benchmark.documents import is_unicode, shown
+from anomagent.benchmark.images import is_image_name
 from anomagent.errors import UsageError
 
-SUFFIXES = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".avif",
-        ".jp2",
-        ".j2k",
-        ".jpx",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-    )
-)
-"""What the names of images end in, in lower case; names are compared in lower case."""
 DEEPEST = 32
 """Folders in folders; more are refused."""
 
@@ -97,7 +75,7 @@ def _read(path: Path, root: Path, depth: int) -> Folder:
         else:
             if entry.is_symlink():
                 _check_link(file, root)
-            is_image = file.suffix.lower() in SUFFIXES and entry.is_file()
+            is_image = is_image_name(file) and entry.is_file()
             (images if is_image else others).append(file)
     return Folder(path, tuple(images), tuple(others), tuple(folders), hidden)
 

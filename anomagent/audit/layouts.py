@@ -26,10 +26,13 @@ def read_layout(path: Path, name: str | None = None, prompts: Path | None = None
     so, whatever folders it has. `prompts` is a list of prompts by id; without it, lists beside the images, in `path`
     and one level above it are used. No image is opened, and none is left out but as `ignored` says.
 
-    Raises `UsageError`, with what was seen, for a folder without images, for one that could be read in two ways, and
-    for what `read_folder`, `recognise` and the readers of prompts and manifests refuse.
+    Raises `UsageError`, with what was seen, for a folder without images, for one that could be read in two ways, for
+    `prompts` beside a manifest, and for what `read_folder`, `recognise` and the readers of prompts and manifests
+    refuse.
     """
     if path.is_file():
+        if prompts is not None:
+            raise UsageError(f"{prompts}: {path} is a manifest, which has its own prompts; leave the list out")
         return read_manifest_layout(path, name)
     root = read_folder(Path(os.path.abspath(path)))
     if not any(root.all_images()):

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from anomagent.audit.audit import Generator
@@ -18,19 +18,43 @@ class Matched:
     """Generators with their results, and what has no counterpart."""
 
     generators: tuple[Generator, ...]
-    """One for each of the layout, in its order; images are keyed as in the layout."""
-    without_result: tuple[str, ...]
-    """Keys of images of the layout of which the annotations say nothing; they are in no generator."""
+    without_result: Mapping[str, tuple[str, ...]]
+    """By generator, keys of its images in the layout of which the annotations say nothing; they are in no mean."""
     unknown: tuple[str, ...]
-    """Keys of annotations that are no image of the layout; they are in no generator."""
+    """Keys of annotations that are no image of the layout."""
 
 
 def match_layout(annotations: AnnotationSet, found: Sequence[GeneratorImages]) -> Matched:
     """Give each generator of a layout what `annotations` says about its images, and the images their prompts.
 
-    An annotation belongs to the image with its key; else to the image at its path; else to the image with its base
-    name. Raises `UsageError` where a base name could mean several images, or two annotations mean one image.
+    Generators are those of the layout, in its order, their images keyed as there; what is unknown is in none. An
+    annotation belongs to the image with its key; else to the image at its path; else to the image with its base name.
+    Raises `UsageError` where a base name could mean several images, or two annotations mean one image.
     """
+    keys, unknown = _match(annotations, found)
+    generators = tuple(_generator(each, annotations, keys) for each in found)
+    return Matched(generators, {each.generator: _unsaid(each, keys) for each in found}, unknown)
+
+
+def match_generator(name: str, annotations: AnnotationSet, found: Sequence[GeneratorImages]) -> Matched:
+    """Take all annotations for those of the one generator `name`, as they are, and give their images the prompts.
+
+    Its images in the layout are those of the generator called so; where there is none, those of every generator that
+    `annotations` says anything about, or of all where it speaks of none. Images are found, and `UsageError` is raised,
+    as by `match_layout`.
+    """
+    own = [each for each in found if each.generator == unicodedata.normalize("NFC", name)] or found
+    keys, unknown = _match(annotations, own)
+    listed = [each for each in own if any(image.key in keys for image in each.images)] or own
+    prompts = {
+        keys[image.key]: image.prompt for each in own for image in each.images if image.key in keys and image.prompt
+    }
+    without = tuple(key for each in listed for key in _unsaid(each, keys))
+    return Matched((Generator(name, annotations, prompts),), {name: without}, unknown)
+
+
+def _match(annotations: AnnotationSet, found: Sequence[GeneratorImages]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """By an image's key in the layout, the key of what is said about it; and the keys that mean no image."""
     finder = _Finder([image for generator in found for image in generator.images], annotations)
     keys: dict[str, str] = {}
     unknown: list[str] = []
@@ -42,21 +66,11 @@ def match_layout(annotations: AnnotationSet, found: Sequence[GeneratorImages]) -
             raise UsageError(
                 f"{annotations.source}: {shown(keys[image])} and {shown(key)} are one image, {shown(image)}; keep one"
             )
-    generators = tuple(_generator(each, annotations, keys) for each in found)
-    missing = (image.key for generator in found for image in generator.images if image.key not in keys)
-    return Matched(generators, tuple(missing), tuple(unknown))
+    return keys, tuple(unknown)
 
 
-def match_prompts(annotations: AnnotationSet, found: Sequence[GeneratorImages]) -> dict[str, str]:
-    """The prompts of a set's images, by the set's own keys; images without a known prompt are left out.
-
-    Images are found, and `UsageError` is raised, as by `match_layout`.
-    """
-    images = [image for generator in found for image in generator.images]
-    finder = _Finder(images, annotations)
-    prompts = {image.key: image.prompt for image in images}
-    matches = {key: finder.find(key) for key in annotations.images}
-    return {key: prompt for key, image in matches.items() if image and (prompt := prompts[image])}
+def _unsaid(each: GeneratorImages, keys: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(image.key for image in each.images if image.key not in keys)
 
 
 class _Finder:

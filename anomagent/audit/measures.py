@@ -49,20 +49,18 @@ def measure_images(annotations: AnnotationSet) -> ImageTable:
     """The measures of every image that has a result.
 
     An image without anomalies has one, and counts as 0. An image whose analysis failed has none, and neither has one
-    of whose entries not a single one could be read: it is not known to be free of anomalies.
+    of whose entries not a single one could be read (`read_annotations`): it is not known to be free of anomalies.
     """
-    unreadable = {entry.image for entry in annotations.bad if entry.image}
     keys: list[str] = []
     rows: list[tuple[float, float, float, float]] = []
     failed: list[str] = []
     for key, image in annotations.images.items():
-        if image.failure is not None or (not image.anomalies and key in unreadable):
+        if image.failure is not None:
             failed.append(key)
             continue
         measures = measure_image(image.anomalies)
         keys.append(key)
         rows.append((measures.mai, measures.af, measures.cap, float(measures.af == 0)))
-    failed += sorted(unreadable - annotations.images.keys())
     return ImageTable(tuple(keys), np.array(rows, dtype=np.float64).reshape(-1, 4), tuple(failed))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from anomagent.audit.measures import ImageTable
 from anomagent.audit.resampling import estimate, estimate_difference
+from anomagent.statistics.resampling import no_p_value
 
 _CAP = 2
 
@@ -39,7 +40,7 @@ def compare_paired(
     `generators` gives each generator's `rows_by_prompt`. A prompt is common where every generator has at least one
     analysed image of it; the unit that is averaged and resampled is the prompt. Differences are `a` minus `b` in
     `cap_mean`, so a negative one speaks for `a`. `p_value` is that of the pair alone, `p_adjusted` allows for the
-    number of pairs (Holm); both are None for a single prompt.
+    number of pairs (Holm); both are None for fewer than ten prompts, and `no_p_values` says so.
     """
     if len(generators) < 2:
         return None, "a comparison needs two generators"
@@ -55,6 +56,7 @@ def compare_paired(
         "prompts": len(common),
         "generators": [_on_common(name, tables[name], len(generators[name]), resamples, seed) for name in tables],
         "pairs": _compare_pairs(tables, resamples, seed),
+        "no_p_values": no_p_value(len(common), "common prompt"),
     }, None
 
 

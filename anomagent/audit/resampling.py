@@ -1,4 +1,4 @@
-"""Confidence intervals of a generator's measures, by resampling its images."""
+"""How sure a generator's measures are, by resampling its images, and differences, by resampling pairs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,13 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomagent.audit.measures import MEASURES, summarise
-from anomagent.errors import UsageError
-
-CONFIDENCE = 0.95
-FEWEST_RESAMPLES = 100
-"""With fewer, the ends of a 95 % interval are a draw or two."""
-_CELLS = 4_000_000
-"""Values held at once while resampling."""
+from anomagent.statistics.resampling import interval_of, mean, p_value, resample
 
 
 @dataclass(frozen=True)
@@ -25,14 +19,6 @@ class Estimates:
     intervals: dict[str, list[float]] | None
     """By measure, [low, high]; None where there are fewer than two rows."""
     reason: str | None = None
-
-
-def check_resampling(resamples: int, seed: int) -> None:
-    """Raise `UsageError` for a number of resamples or a seed that cannot work."""
-    if resamples < FEWEST_RESAMPLES:
-        raise UsageError(f"{resamples} resamples are too few for an interval; use {FEWEST_RESAMPLES} or more")
-    if seed < 0:
-        raise UsageError(f"seed {seed} is negative; use 0 or more")
 
 
 def estimate(rows: NDArray[np.float64], resamples: int, seed: int) -> Estimates:
@@ -47,8 +33,7 @@ def estimate(rows: NDArray[np.float64], resamples: int, seed: int) -> Estimates:
     values = _named(summarise(rows).tolist())
     if len(rows) == 1:
         return Estimates(values, None, "a single image gives no interval")
-    ends = _ends(_bootstrap(tuple(rows.T), _measures, resamples, seed))
-    return Estimates(values, _named(ends))
+    return Estimates(values, _named(interval_of(resample(tuple(rows.T), _measures, resamples, seed))))
 
 
 @dataclass(frozen=True)
@@ -59,58 +44,21 @@ class Difference:
     interval: list[float] | None
     """[low, high], 95 %; None for fewer than two pairs."""
     p_value: float | None
-    """Two-sided, that the mean is 0; None for fewer than two pairs."""
+    """Two-sided, that the mean is 0; None for fewer than ten pairs."""
 
 
 def estimate_difference(differences: NDArray[np.float64], resamples: int, seed: int) -> Difference:
-    """The mean of paired differences [n], its 95 % interval and p-value, pairs drawn with replacement.
-
-    The p-value is twice the smaller share of resampled means on either side of 0 (0 itself on both), with one added
-    to count and total, so that it is never 0; at most 1.
-    """
-    mean = float(differences.mean())
+    """The mean of paired differences [n], its 95 % interval and p-value, pairs drawn with replacement."""
+    found = float(differences.mean())
     if len(differences) == 1:
-        return Difference(mean, None, None)
-    means = _bootstrap((differences,), _mean, resamples, seed)
-    fewer = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))
-    return Difference(mean, _ends(means), min(1.0, 2 * (int(fewer) + 1) / (resamples + 1)))
-
-
-def scipy_stats() -> Any:
-    """`scipy.stats`, which takes long to import and declares no types."""
-    from scipy import stats
-
-    return stats
-
-
-def _ends(distribution: NDArray[np.float64]) -> list[Any]:
-    """[..., resamples] to lists of [low, high]."""
-    return np.quantile(distribution, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=-1).T.tolist()
-
-
-def _mean(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    return values.mean(axis=axis)
+        return Difference(found, None, None)
+    means = resample((differences,), mean, resamples, seed)
+    return Difference(found, interval_of(means), p_value(means, len(differences)))
 
 
 def _measures(*columns: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
     assert axis == -1, axis
     return summarise(np.stack(columns, axis=-1), axis=-2)
-
-
-def _bootstrap(samples: tuple[NDArray[np.float64], ...], statistic: Any, resamples: int, seed: int) -> Any:
-    """The statistic of each resample, [..., resamples]; the samples are drawn together."""
-    result = scipy_stats().bootstrap(
-        samples,
-        statistic,
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        batch=max(1, _CELLS // (len(samples) * len(samples[0]))),
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return result.bootstrap_distribution
 
 
 def _named(values: list[Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class ImageAnnotations:
     description: str | None = None
     """A real image: why it looks real."""
     failure: str | None = None
-    """Why there is no result for this image; its list is then empty and means nothing."""
+    """Why there is no list for this image; it is then empty and means nothing. An answer stands nevertheless."""
     partial: str | None = None
     """What failed of the analysis that the list comes from; the list stands, and may lack something."""
 
@@ -46,6 +46,8 @@ class AnnotationSet:
     images: Mapping[str, ImageAnnotations]
     """By key, in the file's order."""
     bad: tuple[BadEntry, ...] = field(default=())
+    part: frozenset[str] | None = None
+    """Base names of the part of a split that this is cut down to, whether it has them or not; None: not cut down."""
 
     def by_base_name(self) -> dict[str, ImageAnnotations]:
         """By base name, as images are matched between files. Raises `UsageError` where two keys share one."""

@@ -7,17 +7,17 @@ from typing import Final, cast
 
 from anomagent.benchmark.annotations import base_name
 from anomagent.benchmark.documents import parse_document, read_text, shown
+from anomagent.benchmark.images import IMAGE_SUFFIXES, is_image_name
 from anomagent.benchmark.tables import is_parquet, read_rows
 from anomagent.errors import UsageError
+
+__all__ = ["FOLDERS", "IMAGE_SUFFIXES", "Labels", "other_files", "read_labels"]
 
 Labels = dict[str, bool]
 """By base name: True = AI-generated (label 1), False = a real photograph (label 0)."""
 
 FOLDERS: Final = {"0_real": False, "1_fake": True}
 """The benchmark's folders, and whether their images are AI-generated."""
-IMAGE_SUFFIXES: Final = frozenset(
-    ".jpg .jpeg .png .webp .gif .tif .tiff .bmp .avif .jp2 .ppm".split()  # noqa: SIM905
-)
 
 _WORDS: Final = {
     **dict.fromkeys(("1", "true", "fake", "ai", "ai generated"), True),
@@ -50,13 +50,24 @@ def read_labels(path: Path) -> Labels:
     return labels
 
 
+def other_files(path: Path) -> list[Path]:
+    """The files in the benchmark's folders below `path` that are not called like images and so have no label.
+
+    Hidden files are not among them; a file of labels has none. Raises `UsageError` for a folder that cannot be read.
+    """
+    files = [file for folder in FOLDERS for file in _files(path / folder)]
+    return [file for file in files if not is_image_name(file) and not file.name.startswith(".")]
+
+
 def _in_folder(path: Path) -> Iterator[tuple[str, str, bool]]:
     for folder, is_ai in FOLDERS.items():
-        for parent, folders, files in os.walk(path / folder, onerror=_refuse) if (path / folder).is_dir() else ():
-            folders.sort()
-            for file in sorted(files):
-                if Path(file).suffix.lower() in IMAGE_SUFFIXES and not file.startswith("."):
-                    yield folder, str(Path(parent, file)), is_ai
+        yield from ((folder, str(file), is_ai) for file in _files(path / folder) if is_image_name(file))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder, onerror=_refuse) if folder.is_dir() else ():
+        folders.sort()
+        yield from (Path(parent, file) for file in sorted(files))
 
 
 def _refuse(error: OSError) -> None:

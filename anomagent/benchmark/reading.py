@@ -126,7 +126,7 @@ def _annotation_set(source: str, contents: dict[str, list[Content]]) -> Annotati
     images: dict[str, ImageAnnotations] = {}
     bad: list[BadEntry] = []
     for key, parts in contents.items():
-        content = _joined(source, key, parts)
+        content = _joined(source, key, parts).settled()
         said = content.anomalies, content.answer, content.description, content.failure, content.partial
         images[key] = ImageAnnotations(key, *said)
         bad += [BadEntry(source, key, refused.index, refused.reason) for refused in content.refused]

@@ -47,6 +47,13 @@ class Content:
         later = tuple(Refused(start + refused.index, refused.reason) for refused in other.refused)
         return replace(self, anomalies=self.anomalies + other.anomalies, refused=self.refused + later)
 
+    def settled(self) -> "Content":
+        """With everything said. A list of which nothing could be read is a failure: not "nothing was found"."""
+        if self.anomalies or not self.refused or self.failure is not None:
+            return self
+        reason = f"no entry of its list can be read, the first: {self.refused[0].reason}"
+        return replace(self, failure=reason, partial=None)
+
 
 def content_of(value: object) -> Content:
     """The value of an image: a list of entries, a text, or an object with anomalies, answer or description.

@@ -1,13 +1,13 @@
 """`anomagent audit`: image generators compared by the anomalies of their images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from anomagent.cli import scoring_options as scoring
-from anomagent.cli.console import note, print_json
+from anomagent.cli.console import print_json
 from anomagent.cli.options import (
     BaseUrlOption,
     ModelOption,
@@ -17,8 +17,9 @@ from anomagent.cli.options import (
     settings_of,
 )
 from anomagent.cli.run import SOMETHING_FAILED
+from anomagent.cli.scoring import note_some
 from anomagent.cli.sides import pictures_for
-from anomagent.errors import ConfigurationError, UsageError
+from anomagent.errors import UsageError
 
 if TYPE_CHECKING:
     from anomagent.cli.audit_sides import Sides
@@ -62,32 +63,33 @@ def audit(
 
     Images may lie in a folder per generator, in the output folders of GenEval, T2I-CompBench, WISE or ImageReward, or
     in a table of image, prompt, generator; they are analysed with --model, and nothing is paid twice. Exit code 3:
-    images or entries failed; they are counted and in no mean.
+    images or entries failed, or a manifest lists images without a result; they are counted and in no mean.
 
     Example: `anomagent audit sana=sana.json flux=flux.json --published --html audit.html`
     """
     settings = settings_of(
         roles, model=model, base_url=base_url, schedule=schedule, concurrency=concurrency, workspace=workspace
     )
-    if images and not html:
-        raise ConfigurationError("--images belongs to --html FILE; add it, or leave --images out")
+    scoring.check_together(("--images", images, "--html FILE", html))
     check_writable(html)
     find_picture = pictures_for(images, settings) if html else None
-    from anomagent.audit.audit import audit as compare
-    from anomagent.audit.resampling import check_resampling
+    from anomagent.audit.audit import audit as audit_generators
     from anomagent.cli.audit_sides import Reader
     from anomagent.cli.kinds import Kinds
+    from anomagent.statistics.resampling import check_resampling
 
     check_resampling(bootstrap, seed)
     other = _read_audit(against) if against else None
     naming = Kinds.of(kinds, base_url, settings)
     sides = Reader(settings, bad_entries, manifest, prompts).read(paths)
     kind_of = naming.assign([generator.annotations for generator in sides.generators])
-    result = compare(sides.generators, resamples=bootstrap, seed=seed, kind_of=kind_of)
-    result |= {"kinds_by": kinds, "kinds_failed": naming.failed}
+    result = audit_generators(sides.generators, resamples=bootstrap, seed=seed, kind_of=kind_of)
+    usage = naming.usage and naming.usage.model_dump()
+    result |= {"kinds_by": kinds, "kinds_failed": naming.failed, "kinds_usage": usage}
+    result |= {"manifest": sides.coverage() if manifest else None}
+    for entry in result["generators"]:
+        entry["without_result"] = len(sides.without_result.get(entry["generator"], ()))
     result |= _agreements(result, other, published)
-    if html and find_picture:
-        _write_page(result, sides, kind_of, find_picture, html)
     if json:
         print_json(result)
     else:
@@ -96,6 +98,8 @@ def audit(
 
         print_tables(facts_of(result), tables_of(result))
     _name_failures(sides)
+    if html and find_picture:
+        _write_page(result, sides, kind_of, find_picture, html)
     if _failed(result):
         raise typer.Exit(SOMETHING_FAILED)
 
@@ -137,15 +141,18 @@ def _write_page(
     result: "Mapping[str, Any]",
     sides: "Sides",
     kind_of: "Callable[[Anomaly], str]",
-    by_name: "FindPicture",
+    find_picture: "FindPicture",
     html: Path,
 ) -> None:
     from anomagent.report.audit import write_audit
-    from anomagent.report.pictures import EXAMPLE_PIXELS, picture_url
+    from anomagent.report.html import picture_url
+    from anomagent.report.pictures import EXAMPLE_PIXELS, pictures_by_generator
+
+    path_of = pictures_by_generator(find_picture, {each.name: each.annotations.images for each in sides.generators})
 
     def find(generator: str, key: str) -> str | None:
-        path = sides.pictures.get((generator, key))
-        return picture_url(path, EXAMPLE_PIXELS) if path else by_name(key)
+        path = sides.pictures.get((generator, key)) or path_of(generator, key)
+        return picture_url(path, EXAMPLE_PIXELS) if path else None
 
     write_audit(result, sides.generators, kind_of, find, html)
 
@@ -153,23 +160,14 @@ def _write_page(
 def _failed(result: "Mapping[str, Any]") -> bool:
     """Whether something is not in the figures because it failed."""
     in_images = any(entry["failures"] or entry["partial"] or entry["bad_entries"] for entry in result["generators"])
-    return bool(in_images or result["kinds_failed"])
-
-
-_MOST_NAMED = 5
+    not_covered = any(entry["without_result"] for entry in result["generators"])
+    return bool(in_images or not_covered or result["kinds_failed"])
 
 
 def _name_failures(sides: "Sides") -> None:
     """Say which images failed and why, a few of each generator; all of them are counted in the result."""
     for generator in sides.generators:
         failed = [image for image in generator.annotations.images.values() if image.failure is not None]
-        _name_some(generator.name, [f"{image.key} failed: {image.failure}" for image in failed])
+        note_some(generator.name, [f"{image.key} failed: {image.failure}" for image in failed])
         partial = [image for image in generator.annotations.images.values() if image.partial is not None]
-        _name_some(generator.name, [f"{image.key} failed in part: {image.partial}" for image in partial])
-
-
-def _name_some(what: str, lines: "Sequence[str]") -> None:
-    for line in lines[:_MOST_NAMED]:
-        note(f"{what}: {line}")
-    if len(lines) > _MOST_NAMED:
-        note(f"{what}: {len(lines) - _MOST_NAMED} more")
+        note_some(generator.name, [f"{image.key} failed in part: {image.partial}" for image in partial])

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anomagent.cli.console import note
-from anomagent.cli.scoring import progress_bar
+from anomagent.cli.scoring import counted_progress
+from anomagent.cli.scoring_options import check_together
 from anomagent.cli.sides import DATABASE, BadEntries, read_side
 from anomagent.errors import UsageError
 from anomagent.report.costs import count
@@ -32,6 +33,14 @@ class Sides:
     generators: "list[Generator]" = field(default_factory=list["Generator"])
     pictures: dict[tuple[str, str], Path] = field(default_factory=dict[tuple[str, str], Path])
     """By generator and image key."""
+    without_result: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """By generator that a manifest lists, keys of its listed images that no result is known of."""
+    unknown: list[str] = field(default_factory=list[str])
+    """Keys of results that the manifest does not list."""
+
+    def coverage(self) -> dict[str, int]:
+        """How many images the manifest lists without a result, and how many results it does not list."""
+        return {"without_result": sum(map(len, self.without_result.values())), "unknown": len(self.unknown)}
 
 
 @dataclass(frozen=True)
@@ -44,21 +53,32 @@ class Reader:
     prompts: Path | None
 
     def read(self, arguments: Sequence[str]) -> Sides:
-        """All generators, images analysed last: what is wrong anywhere is said before anything is spent."""
+        """All generators, images analysed last: what is wrong anywhere is said before anything is spent.
+
+        Raises `ConfigurationError` where the manifest or the prompts have nothing to say about these arguments.
+        """
         sides = Sides()
         waiting: list[GeneratorImages] = []
-        for argument in arguments:
-            name, path = _split(argument)
-            if self._is_images(path):
+        named = [(*_split(argument), self._is_images(_split(argument)[1])) for argument in arguments]
+        self._check_options([path for _, path, is_images in named if is_images], len(named))
+        for name, path, is_images in named:
+            if is_images:
                 waiting.extend(self._images(name, path))
             else:
-                sides.generators.extend(self._results(name, path))
+                self._add_results(name, path, sides)
         _check_names([*(each.name for each in sides.generators), *(each.generator for each in waiting)])
         if waiting:
             for found, generator in _analyze(self.settings, waiting):
                 sides.generators.append(generator)
                 sides.pictures.update({(found.generator, image.key): image.path for image in found.images})
         return sides
+
+    def _check_options(self, images: Sequence[str], arguments: int) -> None:
+        folders = [path for path in (*images, *filter(None, [self.manifest])) if isdir(path)]
+        check_together(
+            ("--manifest", self.manifest, "results", arguments > len(images)),
+            ("--prompts", self.prompts, "folders of images (a manifest has its own prompts)", folders),
+        )
 
     def _is_images(self, path: str) -> bool:
         from anomagent.benchmark.manifests import is_manifest
@@ -70,29 +90,33 @@ class Reader:
     def _images(self, name: str | None, path: str) -> "list[GeneratorImages]":
         from anomagent.audit.layouts import read_layout
 
-        found = read_layout(Path(path), name, self.prompts)
+        found = read_layout(Path(path), name, self.prompts if isdir(path) else None)
         for each in found:
             ignored = f", {count(each.ignored, 'other file')} ignored" if each.ignored else ""
             unknown = f", {each.without_prompt} without a prompt" if each.without_prompt else ""
             note(f"{each.generator}: {count(len(each.images), 'image')} ({each.layout}){unknown}{ignored}")
         return found
 
-    def _results(self, name: str | None, path: str) -> "list[Generator]":
+    def _add_results(self, name: str | None, path: str, sides: Sides) -> None:
         from anomagent.audit.audit import Generator
         from anomagent.audit.layouts import read_layout
-        from anomagent.audit.matching import match_layout, match_prompts
+        from anomagent.audit.matching import match_generator, match_layout
 
         annotations = read_side(path, self.settings, self.bad_entries)
+        own_name = name or Path(path).stem
         if self.manifest is None:
-            return [Generator(name or Path(path).stem, annotations)]
-        found = read_layout(self.manifest, None, self.prompts)
-        if name or len(found) == 1:
-            return [Generator(name or Path(path).stem, annotations, match_prompts(annotations, found))]
-        matched = match_layout(annotations, found)
-        for keys, words in ((matched.without_result, "without a result"), (matched.unknown, "of no generator")):
+            sides.generators.append(Generator(own_name, annotations))
+            return
+        found = read_layout(self.manifest, None, self.prompts if isdir(self.manifest) else None)
+        is_one = name or len(found) == 1
+        matched = match_generator(own_name, annotations, found) if is_one else match_layout(annotations, found)
+        sides.generators.extend(matched.generators)
+        sides.without_result.update(matched.without_result)
+        sides.unknown.extend(matched.unknown)
+        without = [key for keys in matched.without_result.values() for key in keys]
+        for keys, words in ((without, "without a result"), (matched.unknown, "of no generator")):
             if keys:
                 note(f"{path}: {count(len(keys), 'image')} {words}, such as {keys[0]}")
-        return list(matched.generators)
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -133,20 +157,13 @@ async def _analyze_images(settings: "Settings", images: "Sequence[FoundImage]") 
     from anomagent.graph.analyze import Analyzer
     from anomagent.models.many import map_all
 
-    done = 0
-    with progress_bar("analysing") as show:
-
-        def shown(_: object) -> None:
-            nonlocal done
-            done += 1
-            show(done, len(images))
-
+    with counted_progress("analysing", len(images)) as done:
         async with Analyzer.open(settings, command="audit") as analyzer:
 
             async def one(image: "FoundImage") -> "ImageAnnotations":
                 return await _result(analyzer, image)
 
-            return await map_all(one, images, in_flight=IMAGES_AT_ONCE, on_done=shown)
+            return await map_all(one, images, in_flight=IMAGES_AT_ONCE, on_done=done)
 
 
 async def _result(analyzer: "Analyzer", image: "FoundImage") -> "ImageAnnotations":

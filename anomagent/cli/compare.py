@@ -12,6 +12,7 @@ from anomagent.cli.sides import only_part, read_side
 
 
 def compare(
+    context: typer.Context,
     a: Annotated[str, typer.Argument(metavar="A", help="Predictions: a file, a run's id or a workspace.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Those of the other system.")],
     gt: Annotated[str, typer.Argument(metavar="GT", help="The ground truth of both.")],
@@ -41,6 +42,10 @@ def compare(
     Example: `anomagent compare ours.json baseline.json ground_truth.json`
     """
     settings = settings_of(workspace=workspace)
+    options.check_together(
+        ("--part", options.is_given(context, "part"), "--split FILE", split),
+        ("--rank-by", options.is_given(context, "rank_by"), "--protocol paper", protocol == "paper"),
+    )
     from anomagent.cli.scoring import Comparing
     from anomagent.evaluation.bootstrap import compare as resample
     from anomagent.evaluation.evaluate import Choices, Evaluation, evaluate
@@ -71,7 +76,7 @@ def compare(
         print_json(result)
     else:
         from anomagent.cli.tables import print_tables
-        from anomagent.report.scores import comparison_facts, comparison_table
+        from anomagent.report.comparison import comparison_facts, comparison_table
 
         print_tables(comparison_facts(result), [comparison_table(result)])
     if any(one["failures"] or one["partial"] or any(one["bad_entries"].values()) for one in summaries.values()):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anomagent.cli import scoring_options as options
-from anomagent.cli.console import print_json
+from anomagent.cli.console import note, print_json
 from anomagent.cli.options import BaseUrlOption, WorkspaceOption, check_folder, check_writable, settings_of
 from anomagent.cli.run import SOMETHING_FAILED
 from anomagent.cli.sides import only_part, pictures_for, read_side, sources_of, workspace_of
-from anomagent.errors import ConfigurationError
+from anomagent.report.costs import count
 
 if TYPE_CHECKING:
     from anomagent.config import Settings
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
+    context: typer.Context,
     pred: Annotated[str, typer.Argument(metavar="PRED", help="Predictions: a file, a run's id or a workspace.")],
     gt: Annotated[str, typer.Argument(metavar="GT", help="The ground truth, likewise.")],
     protocol: options.ProtocolOption = "released",
@@ -60,7 +61,11 @@ def evaluate(
     Example: `anomagent evaluate predictions.json ground_truth.json --published --bootstrap 1000`
     """
     settings = settings_of(workspace=workspace)
-    _check_together(
+    options.check_together(
+        ("--part", options.is_given(context, "part"), "--split FILE", split),
+        ("--rank-by", options.is_given(context, "rank_by"), "--protocol paper", protocol == "paper"),
+        ("--seed", options.is_given(context, "seed"), "--bootstrap N", bootstrap),
+        ("--table", options.is_given(context, "table"), "--out DIR", out),
         ("--answers", answers, "--deepfake LABELS", deepfake),
         ("--sources", sources, "--by source", by and "source" in by),
         ("--human-pairs", human_pairs, "--judge MODEL", judge),
@@ -70,7 +75,7 @@ def evaluate(
     check_writable(html)
     check_folder(out)
     find_picture = pictures_for(images, settings) if html else None
-    from anomagent.benchmark.labels import read_labels
+    from anomagent.benchmark.labels import other_files, read_labels
     from anomagent.benchmark.reading import read_annotations
     from anomagent.cli.judging import Judging
     from anomagent.cli.scoring import Comparing
@@ -87,6 +92,8 @@ def evaluate(
     if deepfake:
         said = add_answers(predictions, read_annotations(answers)) if answers else predictions
         verdicts = read_verdicts(said, truth, read_labels(deepfake), missing)
+        if others := other_files(deepfake):
+            note(f"{deepfake}: {count(len(others), 'file')} not called like an image, so without a label: {others[0]}")
         predictions, truth = (keep_images(side, verdicts.chosen("ai")) for side in (said, truth))
     origins = sources_of(truth, sources) if by and "source" in by else None
     judging = Judging.of(judge, base_url, human_pairs, settings) if judge else None
@@ -107,7 +114,8 @@ def evaluate(
         result["by"] = _groups(evaluation, by, origins)
     if judging:
         result["judge"] = judging.report(evaluation)
-    _keep(result, pred, gt, settings)
+    _show(result, published, json)
+    # The figures may have taken hours: they are out before anything is written that may fail.
     if out:
         from anomagent.cli.score_files import write_folder
 
@@ -115,17 +123,11 @@ def evaluate(
     if html and find_picture:
         from anomagent.report.evaluation import write_evaluation
 
-        write_evaluation(f"{pred} against {gt}", evaluation, result, published, find_picture, html)
-    _show(result, published, json)
+        find = find_picture.called([*predictions.images, *truth.images])
+        write_evaluation(f"{pred} against {gt}", evaluation, result, published, find, html)
+    _keep(result, pred, gt, settings)
     if _failed(result):
         raise typer.Exit(SOMETHING_FAILED)
-
-
-def _check_together(*rules: tuple[str, object, str, object]) -> None:
-    """Options that mean nothing alone: each with what it belongs to. Raises `ConfigurationError`."""
-    for option, given, needed, there in rules:
-        if given and not there:
-            raise ConfigurationError(f"{option} belongs to {needed}; add it, or leave {option} out")
 
 
 def _keep(result: "Mapping[str, Any]", pred: str, gt: str, settings: "Settings") -> None:

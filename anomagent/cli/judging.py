@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anomagent.cli.console import note
-from anomagent.cli.scoring import progress_bar
+from anomagent.cli.scoring import counted_progress
 from anomagent.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -101,13 +101,6 @@ async def _judge(settings: "Settings", pairs: "tuple[Pair, ...]") -> "list[Judge
     from anomagent.graph.session import open_session
     from anomagent.state.context import AnalysisContext
 
-    done = 0
-    with progress_bar("judging") as show:
-
-        def count(_: object) -> None:
-            nonlocal done
-            done += 1
-            show(done, len(pairs))
-
+    with counted_progress("judging", len(pairs)) as done:
         async with open_session(settings) as session:
-            return await judge(session.seam.ask, AnalysisContext(**settings.options), pairs, on_done=count)
+            return await judge(session.seam.ask, AnalysisContext(**settings.options), pairs, on_done=done)

@@ -2,25 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from anomagent.cli.console import note
 from anomagent.cli.judging import prepare, settings_for
-from anomagent.cli.scoring import progress_bar
+from anomagent.cli.scoring import counted_progress, note_some
 from anomagent.report.costs import count
+from anomagent.state.findings import Anomaly, UsageTotals
 
 if TYPE_CHECKING:
     from anomagent.benchmark.annotations import AnnotationSet
     from anomagent.config import Settings
     from anomagent.models.classify import Classification
-    from anomagent.state.findings import Anomaly
 
 RULES = "rules"
 UNKNOWN = "unknown"
 """The kind of anomalies that the model gave none for."""
-
-Words = tuple[str, str, str]
 
 
 @dataclass
@@ -31,6 +29,10 @@ class Kinds:
     """None where the rules name them."""
     failed: int = 0
     """Images whose anomalies the model could not name."""
+    usage: UsageTotals | None = None
+    """What the calls cost; None where there were none."""
+    _named: dict[int, tuple[Anomaly, str]] = field(default_factory=dict[int, tuple[Anomaly, str]])
+    """By identity: equal words in two images may be two kinds. Each anomaly is held, so that its identity stays."""
 
     @classmethod
     def of(cls, by: str, base_url: str | None, settings: "Settings") -> "Kinds":
@@ -41,45 +43,42 @@ class Kinds:
         asyncio.run(prepare(chosen, "KindClassifier"))
         return cls(chosen)
 
-    def assign(self, sets: "Sequence[AnnotationSet]") -> "Callable[[Anomaly], str]":
+    def assign(self, sets: "Sequence[AnnotationSet]") -> Callable[[Anomaly], str]:
         """What names the kind of each anomaly of these sets."""
         from anomagent.benchmark.kinds import kind_of
 
         if self.settings is None:
             return kind_of
-        lists = [image.anomalies for one in sets for image in one.images.values() if image.anomalies]
-        note(f"naming kinds: at most {count(len(lists), 'call')} of {self.settings.model}")
-        said = asyncio.run(_classify(self.settings, lists))
-        self.failed = sum(one.kinds is None for one in said)
-        known: dict[Words, str] = {
-            _words(anomaly): kind
-            for anomalies, one in zip(lists, said, strict=True)
-            for anomaly, kind in zip(anomalies, one.kinds or (), strict=False)
-        }
-        return lambda anomaly: known.get(_words(anomaly), UNKNOWN)
+        images = [(one.source, image) for one in sets for image in one.images.values() if image.anomalies]
+        note(f"naming kinds: at most {count(len(images), 'call')} of {self.settings.model}")
+        said = asyncio.run(_classify(self.settings, [image.anomalies for _, image in images]))
+        self.usage = UsageTotals.of(one.call for one in said if one.call)
+        failures: list[str] = []
+        for (source, image), one in zip(images, said, strict=True):
+            if one.kinds is None:
+                reason = one.failure["message"] if one.failure else "no answer"
+                failures.append(f"{source}: {image.key}: {reason}")
+            for anomaly, kind in zip(image.anomalies, one.kinds or (), strict=False):
+                self._named[id(anomaly)] = anomaly, kind
+        self.failed = len(failures)
+        note_some("kinds", failures)
+        return self._kind_of
+
+    def _kind_of(self, anomaly: Anomaly) -> str:
+        return self._named[id(anomaly)][1] if id(anomaly) in self._named else UNKNOWN
 
 
-async def _classify(settings: "Settings", lists: "Sequence[Sequence[Anomaly]]") -> "list[Classification]":
+async def _classify(settings: "Settings", lists: Sequence[Sequence[Anomaly]]) -> "list[Classification]":
     from anomagent.graph.session import open_session
     from anomagent.models.classify import classify
     from anomagent.models.many import map_all
     from anomagent.state.context import AnalysisContext
 
-    done, context = 0, AnalysisContext(**settings.options)
-    with progress_bar("naming kinds") as show:
-
-        def shown(_: object) -> None:
-            nonlocal done
-            done += 1
-            show(done, len(lists))
-
+    context = AnalysisContext(**settings.options)
+    with counted_progress("naming kinds", len(lists)) as done:
         async with open_session(settings) as session:
 
-            async def one(anomalies: "Sequence[Anomaly]") -> "Classification":
+            async def one(anomalies: Sequence[Anomaly]) -> "Classification":
                 return await classify(session.seam.ask, context, anomalies)
 
-            return await map_all(one, lists, on_done=shown)
-
-
-def _words(anomaly: "Anomaly") -> Words:
-    return anomaly.name, anomaly.phenomenon, anomaly.reasoning
+            return await map_all(one, lists, on_done=done)

@@ -1,6 +1,7 @@
 """The folder that an evaluation writes: every figure traceable to the sentences behind it."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 def write_folder(
     folder: Path, form: Literal["csv", "parquet"], result: Mapping[str, Any], evaluation: "Evaluation"
 ) -> None:
-    """Write result.json, the tables images and matches, and the plot curve.svg where the result has a curve.
+    """Write the tables images and matches, the plot curve.svg where the result has a curve, and result.json at last.
 
-    Raises `UsageError` where they cannot be written.
+    Each file is written whole or not at all. Raises `UsageError` where one cannot be written.
     """
     from anomagent.evaluation.table_files import write_table
     from anomagent.evaluation.tables import IMAGE_COLUMNS, MATCH_COLUMNS, image_rows, match_rows
@@ -28,11 +29,20 @@ def write_folder(
         matches = match_rows(evaluation.scores, evaluation.pairing.pairs)
         write_table(MATCH_COLUMNS, matches, folder / f"matches.{form}")
         if "curve" in result:
-            from anomagent.report.evaluation import draw_threshold_curve
+            from anomagent.report.evaluation import curve_of, draw_threshold_curve
 
-            (folder / "curve.svg").write_text(draw_threshold_curve(evaluation.curve()), encoding="utf-8")
-        text = json.dumps(result, ensure_ascii=False, indent=1)
-        (folder / "result.json").write_bytes(text.encode("utf-8", "backslashreplace"))
+            _write(folder / "curve.svg", draw_threshold_curve(curve_of(evaluation, result)))
+        _write(folder / "result.json", json.dumps(result, ensure_ascii=False, indent=1))
     except OSError as error:
         raise UsageError(f"cannot write into {folder}: {error.strerror}; choose another folder for --out") from error
     note(f"wrote {folder}/")
+
+
+def _write(file: Path, text: str) -> None:
+    """Write UTF-8, half a surrogate pair as its escape."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)

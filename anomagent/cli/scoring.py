@@ -1,4 +1,4 @@
-"""A scorer that loads its model when it is needed and shows how far it is."""
+"""A scorer that loads its model when it is needed, and what a long work says of how far it is and what failed."""
 
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -26,6 +26,31 @@ def progress_bar(task: str) -> "Generator[Callable[[int, int], None]]":
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         shown = bar.add_task(task, total=None)
         yield lambda done, total: bar.update(shown, completed=done, total=total)
+
+
+@contextmanager
+def counted_progress(task: str, total: int) -> "Generator[Callable[[object], None]]":
+    """A callback for each of `total` things that is done, whatever it is, which moves a `progress_bar`."""
+    done = 0
+    with progress_bar(task) as show:
+
+        def one_more(_: object) -> None:
+            nonlocal done
+            done += 1
+            show(done, total)
+
+        yield one_more
+
+
+_MOST_NAMED = 5
+
+
+def note_some(what: str, lines: "Sequence[str]") -> None:
+    """Say the first of many lines on stderr, and how many more there are."""
+    for line in lines[:_MOST_NAMED]:
+        note(f"{what}: {line}")
+    if len(lines) > _MOST_NAMED:
+        note(f"{what}: {len(lines) - _MOST_NAMED} more")
 
 
 def _lines(task: str) -> Callable[[int, int], None]:
@@ -79,7 +104,7 @@ class Comparing:
             from anomagent.evaluation.similarity import EmbeddingCache, Scorer
 
             cache = EmbeddingCache(self._cache, note) if self._use_cache else None
-            self._scorer = Scorer(self._backbone, cache=cache, threads=self._threads)
+            self._scorer = Scorer(self._backbone, cache=cache, threads=self._threads, note=note)
             size = self._scorer.cache_bytes(pairs) if cache else 0
             if cache and size > _WORTH_BYTES:
                 note(f"embeddings of the ground truth take up to {size / 1e9:.1f} GB in {cache.directory} (--no-cache)")

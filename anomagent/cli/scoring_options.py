@@ -1,4 +1,4 @@
-"""The options of `evaluate` and `compare`."""
+"""The options of `evaluate` and `compare`, and which of them belong together."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,8 +7,26 @@ from typing import Annotated, Literal
 import typer
 
 from anomagent.cli.sides import BadEntries
+from anomagent.errors import ConfigurationError
 
 SCORING, SIMILARITY, BESIDE, OUTPUT = "Scoring", "Similarity", "Beside the figures", "Output"
+
+
+def check_together(*rules: tuple[str, object, str, object]) -> None:
+    """Options that mean nothing alone: each, whether it is given, what it belongs to, and whether that is there.
+
+    Raises `ConfigurationError`.
+    """
+    for option, given, needed, there in rules:
+        if given and not there:
+            raise ConfigurationError(f"{option} belongs to {needed}; add it, or leave {option} out")
+
+
+def is_given(context: typer.Context, *names: str) -> bool:
+    """Whether the user wrote one of these options, be it with the default's value."""
+    sources = (context.get_parameter_source(name) for name in names)
+    return any(source is not None and source.name == "COMMANDLINE" for source in sources)
+
 
 ProtocolOption = Annotated[
     Literal["released", "paper"],

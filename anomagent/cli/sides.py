@@ -62,7 +62,10 @@ def _has_workspace(settings: "Settings") -> bool:
 
 
 def only_part(annotations: "AnnotationSet", split: Path | None, part: str) -> "AnnotationSet":
-    """The images of one part of a split, all of them where there is no split. Raises `UsageError` for no such part."""
+    """The images of one part of a split, all of them where there is no split.
+
+    The result knows the part's names, also those that it lacks. Raises `UsageError` for no such part.
+    """
     if split is None:
         return annotations
     from anomagent.benchmark.annotations import base_name
@@ -73,7 +76,7 @@ def only_part(annotations: "AnnotationSet", split: Path | None, part: str) -> "A
         raise UsageError(f"{split}: has no part {part!r}; choose one of {', '.join(parts)} with --part")
     kept = {key: image for key, image in annotations.images.items() if base_name(key) in parts[part]}
     bad = tuple(entry for entry in annotations.bad if base_name(entry.image) in parts[part])
-    return replace(annotations, images=kept, bad=bad)
+    return replace(annotations, images=kept, bad=bad, part=parts[part])
 
 
 def sources_of(annotations: "AnnotationSet", table: Path | None) -> dict[str, str]:

@@ -26,19 +26,19 @@ _FIRST_WORD = re.compile(r"[\W_]*(yes|no)(?![^\W_]|[/|'’-]\w)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Verdicts:
     """What was said of each labelled image, and what could not be judged."""
 
     labels: Mapping[str, Label]
     """Of every judged image, by base name."""
-    verdicts: Mapping[str, Verdict]
+    given: Mapping[str, Verdict]
     """Of the same images."""
     missing: Missing
     """The rule in force for the next two."""
     unanswered: tuple[str, ...]
     """Labelled images without an answer: `unrecognised` under `empty`, not judged under `skip`."""
     unlabelled: tuple[str, ...]
-    """Images of the predictions or the ground truth without a label: never judged."""
+    """Images of the predictions, the ground truth or the part of the split without a label: never judged."""
 
     def chosen(self, label: Label) -> frozenset[str]:
         """Base names of the judged images of one class."""
@@ -56,27 +56,32 @@ def read_verdict(answer: str) -> Verdict:
 def add_answers(predictions: AnnotationSet, answers: AnnotationSet) -> AnnotationSet:
     """`predictions` with the answers of another file, whose text may also be read as a description of the image.
 
-    An image that was only answered has no anomalies. Raises `UsageError` where two keys of a file share a base name.
+    An image that was only answered has no anomalies. Where the other file has no text for an image, and for images
+    outside the part of a split, it changes nothing. Raises `UsageError` where two keys of a file share a base name.
     """
     images = predictions.by_base_name()
     for name, said in answers.by_base_name().items():
-        image = images.get(name) or ImageAnnotations(said.key)
-        images[name] = replace(image, answer=said.answer or said.description)
+        text = said.answer or said.description
+        if text and text.strip() and (predictions.part is None or name in predictions.part):
+            images[name] = replace(images.get(name) or ImageAnnotations(said.key), answer=text)
     return replace(predictions, images={image.key: image for image in images.values()})
 
 
 def read_verdicts(
     predictions: AnnotationSet, ground_truth: AnnotationSet, labels: Labels, missing: Missing = "error"
-) -> Judgement:
+) -> Verdicts:
     """Read the verdict on every labelled image; `labels` may name images by path, they are matched by base name.
 
-    Raises `UsageError` where images lack an answer or a label and may not, where the ground truth has anomalies in an
-    image labelled real, and where no image labelled AI is left.
+    An answer counts even where the list of anomalies beside it failed. Where the predictions are one part of a split,
+    only its images are judged. Raises `UsageError` where images lack an answer or a label and may not, where the ground
+    truth has anomalies in an image labelled real, and where no image labelled AI is left.
     """
     answers, truth = predictions.by_base_name(), ground_truth.by_base_name()
     by_name: dict[str, Label] = {base_name(key): "ai" if is_ai else "real" for key, is_ai in labels.items()}
     if len(by_name) < len(labels):
         raise UsageError("two labels share a base name, by which images are matched; rename the images")
+    if predictions.part is not None:
+        by_name = {name: label for name, label in by_name.items() if name in predictions.part}
     contradicted = [name for name, label in by_name.items() if label == "real" and _anomalies(truth, name)]
     if contradicted:
         raise UsageError(
@@ -84,7 +89,8 @@ def read_verdicts(
             f"({name_some(contradicted)}); correct the labels or the ground truth"
         )
     unanswered = tuple(name for name in by_name if _answer(answers, name) is None)
-    unlabelled = tuple(name for name in {**truth, **answers} if name not in by_name)
+    named = [*truth, *answers, *sorted(predictions.part or ())]
+    unlabelled = tuple(name for name in dict.fromkeys(named) if name not in by_name)
     if missing == "error" and (unanswered or unlabelled):
         raise UsageError(
             f"{len(unanswered)} labelled images have no answer in {predictions.source} ({name_some(unanswered)}) and "
@@ -97,27 +103,31 @@ def read_verdicts(
         raise UsageError(
             "no image labelled AI is left to judge, and CSemAP and CSemF1 are over those; check the labels"
         )
-    verdicts: dict[str, Verdict] = {name: read_verdict(_answer(answers, name) or "") for name in judged}
-    return Judgement(judged, verdicts, missing, unanswered, unlabelled)
+    given: dict[str, Verdict] = {name: read_verdict(_answer(answers, name) or "") for name in judged}
+    return Verdicts(judged, given, missing, unanswered, unlabelled)
 
 
 def keep_images(annotations: AnnotationSet, names: Set[str]) -> AnnotationSet:
     """Only the images of these base names: pair up and score those labelled AI, not the real ones."""
     kept = {key: image for key, image in annotations.images.items() if base_name(key) in names}
-    return replace(annotations, images=kept)
+    bad = tuple(entry for entry in annotations.bad if base_name(entry.image) in names)
+    part = None if annotations.part is None else annotations.part & names
+    return replace(annotations, images=kept, bad=bad, part=part)
 
 
-def detect(judgement: Judgement, scores: Scores) -> dict[str, Any]:
+def detect(verdicts: Verdicts, scores: Scores) -> dict[str, Any]:
     """Accuracy over all judged images and CSemAP, CSemF1 by view; `scores` are those of the images labelled AI.
 
     CSemAP and CSemF1: an image's AP or F1 where it was judged AI, else 0, averaged over thresholds, then over the AI
-    images. `all_images` adds the real ones: rightly judged they are empty on both sides, so the rule of empty images
-    scores them (1, 0, or left out), wrongly judged they are 0. Raises `UsageError` where no image is left to average
-    over.
+    images. `unscored` counts judged AI images that are not in `scores`, having no list of anomalies on either side or
+    on the side that failed: they are 0, or left out of these means where missing images are skipped.
+    `all_images` adds the real ones: rightly judged they are empty on both sides, so the rule of empty images scores
+    them (1, 0, or left out), wrongly judged they are 0. Raises `UsageError` where no image is left to average over.
     """
-    ai = _conditional(judgement, scores)
-    everything = {name: np.concatenate([rows, _real_rows(judgement, scores.rules.empty)]) for name, rows in ai.items()}
-    confusion: dict[Label, dict[Verdict, int]] = {label: _count(judgement, label) for label in RIGHT}
+    unscored = len(verdicts.chosen("ai").difference(scores.images))
+    ai = _conditional(verdicts, scores, 0 if verdicts.missing == "skip" else unscored)
+    everything = {name: np.concatenate([rows, _real_rows(verdicts, scores.rules.empty)]) for name, rows in ai.items()}
+    confusion: dict[Label, dict[Verdict, int]] = {label: _count(verdicts, label) for label in RIGHT}
     right: dict[Label, int] = {label: counts[RIGHT[label]] for label, counts in confusion.items()}
     totals = {label: sum(counts.values()) for label, counts in confusion.items()}
     return {
@@ -126,10 +136,11 @@ def detect(judgement: Judgement, scores: Scores) -> dict[str, Any]:
         "Acc_by_class": {label: right[label] / totals[label] if totals[label] else None for label in RIGHT},
         "unrecognised": sum(counts["unrecognised"] for counts in confusion.values()),
         "confusion": confusion,
-        "unanswered": len(judgement.unanswered),
-        "unlabelled": len(judgement.unlabelled),
+        "unanswered": len(verdicts.unanswered),
+        "unlabelled": len(verdicts.unlabelled),
         **{name: _by_view(rows) for name, rows in ai.items()},
         "ai_images": len(ai["CSemAP"]),
+        "unscored": unscored,
         "all_images": {
             "images": len(everything["CSemAP"]),
             **{name: _by_view(rows) for name, rows in everything.items()},
@@ -137,27 +148,34 @@ def detect(judgement: Judgement, scores: Scores) -> dict[str, Any]:
     }
 
 
-def _conditional(judgement: Judgement, scores: Scores) -> dict[str, NDArray[np.float64]]:
-    """CSemAP and CSemF1 of each AI image that counts, [images, views]; an empty image leaves only if rightly judged."""
-    foreign = [image for image in scores.images if judgement.labels.get(image) != "ai"]
+def _conditional(verdicts: Verdicts, scores: Scores, unscored: int) -> dict[str, NDArray[np.float64]]:
+    """CSemAP and CSemF1 of each AI image that counts, [images, views]; then as many rows of 0 as are unscored.
+
+    An image that is empty on both sides leaves only if rightly judged.
+    """
+    foreign = [image for image in scores.images if verdicts.labels.get(image) != "ai"]
     if foreign:
         raise ValueError(f"scored images that are not judged and labelled AI: {name_some(foreign)}")
-    right = np.array([judgement.verdicts[image] == RIGHT["ai"] for image in scores.images], np.bool_)
+    right = np.array([verdicts.given[image] == RIGHT["ai"] for image in scores.images], np.bool_)
     kept = scores.counted | ~right
     macro = scores.macro()
-    return {f"C{name}": np.where(right[:, None], values, 0.0)[kept] for name, values in macro.items()}
+    nothing = np.zeros((unscored, len(VIEWS)))
+    return {
+        f"C{name}": np.concatenate([np.where(right[:, None], values, 0.0)[kept], nothing])
+        for name, values in macro.items()
+    }
 
 
-def _real_rows(judgement: Judgement, empty: EmptyRule) -> NDArray[np.float64]:
+def _real_rows(verdicts: Verdicts, empty: EmptyRule) -> NDArray[np.float64]:
     """[images, views] of the real images."""
-    right = [judgement.verdicts[image] == RIGHT["real"] for image in sorted(judgement.chosen("real"))]
+    right = [verdicts.given[image] == RIGHT["real"] for image in sorted(verdicts.chosen("real"))]
     kept = [is_right for is_right in right if not (is_right and empty == "skip")]
     values = [float(is_right and empty == "score") for is_right in kept]
     return np.repeat(np.array(values, np.float64)[:, None], len(VIEWS), axis=1)
 
 
-def _count(judgement: Judgement, label: Label) -> dict[Verdict, int]:
-    counts = Counter(judgement.verdicts[image] for image in judgement.chosen(label))
+def _count(verdicts: Verdicts, label: Label) -> dict[Verdict, int]:
+    counts = Counter(verdicts.given[image] for image in verdicts.chosen(label))
     return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
@@ -173,4 +191,4 @@ def _anomalies(images: Mapping[str, ImageAnnotations], name: str) -> bool:
 
 def _answer(images: Mapping[str, ImageAnnotations], name: str) -> str | None:
     image = images.get(name)
-    return None if image is None or image.failure is not None else image.answer
+    return image.answer if image else None

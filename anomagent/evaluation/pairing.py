@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from anomagent.benchmark.annotations import AnnotationSet, ImageAnnotations
+from anomagent.benchmark.documents import shown
 from anomagent.errors import UsageError
 from anomagent.evaluation.pairs import Pair
 
@@ -13,7 +14,6 @@ Missing = Literal["error", "empty", "skip"]
 """Images in only one file: refuse, take the other side as empty, or leave them out."""
 
 _EXAMPLES = 3
-_LONGEST = 80
 _WAYS_OUT = "pass --missing empty to take the other side as empty, or --missing skip to leave them out"
 
 
@@ -36,14 +36,16 @@ class Pairing:
     bad_predictions: int
     """Entries of the predictions that could not be read; they are in no pair."""
     bad_ground_truth: int
+    only_split: tuple[str, ...] = ()
+    """Base names that the part of the split has and neither file does; they are in no pair under any rule."""
 
 
 def pair_up(predictions: AnnotationSet, ground_truth: AnnotationSet, missing: Missing = "error") -> Pairing:
     """Match images by base name. A failed image has no result, so it counts as missing from its file.
 
     Under `empty` an image of one file alone is paired with nothing; if it is itself empty, the rule of empty images
-    applies to it. Raises `UsageError` where two keys share a base name, where images are missing and may not be, and
-    where nothing is left to score.
+    applies to it. Raises `UsageError` where two keys share a base name, where images are missing and may not be (those
+    of the split that are in neither file included), and where nothing is left to score.
     """
     predicted, true = predictions.by_base_name(), ground_truth.by_base_name()
     failures = {
@@ -52,8 +54,12 @@ def pair_up(predictions: AnnotationSet, ground_truth: AnnotationSet, missing: Mi
     found, wanted, nothing = _with_result(predicted), _with_result(true), ImageAnnotations("")
     only_predictions = tuple(name for name in found if name not in wanted)
     only_ground_truth = tuple(name for name in wanted if name not in found)
-    if missing == "error" and (only_predictions or only_ground_truth or failures):
-        raise UsageError(_complaint(predictions, ground_truth, only_predictions, only_ground_truth, failures))
+    part = (predictions.part or frozenset()) | (ground_truth.part or frozenset())
+    only_split = tuple(sorted(part - predicted.keys() - true.keys()))
+    if missing == "error" and (only_predictions or only_ground_truth or only_split or failures):
+        raise UsageError(
+            _complaint(predictions, ground_truth, only_predictions, only_ground_truth, only_split, failures)
+        )
     names = [*wanted, *only_predictions]
     if missing == "skip":
         names = [name for name in wanted if name in found]
@@ -70,6 +76,7 @@ def pair_up(predictions: AnnotationSet, ground_truth: AnnotationSet, missing: Mi
         {n: why for n in names for side in (found, wanted) if n in side and (why := side[n].partial) is not None},
         len(predictions.bad),
         len(ground_truth.bad),
+        only_split,
     )
 
 
@@ -82,6 +89,7 @@ def _complaint(
     ground_truth: AnnotationSet,
     only_predictions: Sequence[str],
     only_ground_truth: Sequence[str],
+    only_split: Sequence[str],
     failures: Mapping[str, str],
 ) -> str:
     parts: list[str] = []
@@ -90,9 +98,11 @@ def _complaint(
     absent = [name for name in only_ground_truth if name not in failures]
     if absent:
         parts.append(f"{len(absent)} only in {ground_truth.source} ({name_some(absent)})")
+    if only_split:
+        parts.append(f"{len(only_split)} of the split in neither ({name_some(only_split)})")
     if failures:
         name, reason = next(iter(failures.items()))
-        parts.append(f"{len(failures)} failed ({shorten(name)}: {shorten(reason)})")
+        parts.append(f"{len(failures)} failed ({shown(name)}: {shown(reason)})")
     hint = _suffix_hint(only_predictions, only_ground_truth)
     return f"images without a counterpart: {', '.join(parts)}; {hint}{_WAYS_OUT}"
 
@@ -101,16 +111,11 @@ def _suffix_hint(only_predictions: Sequence[str], only_ground_truth: Sequence[st
     stems = {PurePosixPath(name).stem: name for name in only_ground_truth}
     for name in only_predictions:
         if other := stems.get(PurePosixPath(name).stem):
-            return f"{shorten(name)} and {shorten(other)} differ in the extension only: name images alike, or "
+            return f"{shown(name)} and {shown(other)} differ in the extension only: name images alike, or "
     return ""
 
 
 def name_some(names: Sequence[str]) -> str:
     """The first few names, quoted, for a message."""
-    shown = ", ".join(shorten(name) for name in names[:_EXAMPLES])
-    return shown + (", ..." if len(names) > _EXAMPLES else "")
-
-
-def shorten(text: str) -> str:
-    """`text` quoted on one line, cut to a length fit for a message."""
-    return repr(text if len(text) <= _LONGEST else text[:_LONGEST] + "...")
+    first = ", ".join(shown(name) for name in names[:_EXAMPLES])
+    return first + (", ..." if len(names) > _EXAMPLES else "")

@@ -71,11 +71,12 @@ def describe_empty(scores: Scores) -> dict[str, Any]:
 
 
 def describe_missing(pairing: Pairing) -> dict[str, Any]:
-    """How many images were on one side only, and the rule for them."""
+    """How many images were on one side only, or on none though the split names them, and the rule for them."""
     return {
         "rule": pairing.missing,
         "only_predictions": len(pairing.only_predictions),
         "only_ground_truth": len(pairing.only_ground_truth),
+        "only_split": len(pairing.only_split),
         "failed": len(pairing.failures),
     }
 

@@ -8,11 +8,11 @@ from anomagent.audit.audit import Generator
 from anomagent.audit.measures import measure_image
 from anomagent.benchmark.annotations import ImageAnnotations
 from anomagent.benchmark.kinds import KINDS, title_of
-from anomagent.report.costs import count
+from anomagent.report.costs import count, describe_usage
 from anomagent.report.metrics import Example, Page, Plot, write_metrics
 from anomagent.report.plots import draw_bars, draw_histogram, draw_stacks
 from anomagent.report.tables import Row, Table
-from anomagent.state.findings import Anomaly
+from anomagent.state.findings import Anomaly, UsageTotals
 
 MEASURES = {
     "mai": "MAI",
@@ -21,7 +21,7 @@ MEASURES = {
     "cap_of_means": "CAP of\nmeans",
     "without_anomaly": "without\nanomaly",
 }
-FindPicture = Callable[[str, str], str | None]
+FindImage = Callable[[str, str], str | None]
 """From a generator and an image's key to the picture's data URL."""
 
 
@@ -34,10 +34,14 @@ def facts_of(result: Mapping[str, Any]) -> list[str]:
         f"result, {failures} failed and in no mean, {count(bad, 'entry', 'entries')} left out. Lower is better.",
         f"95 % intervals from {result['resamples']:,} resamples of the images, seed {result['seed']}. "
         "CAP of means is the published kind; CAP mean averages the images' own.",
-        f"Kinds by {result['kinds_by']}, failed for {count(result['kinds_failed'], 'image')}.",
+        f"Kinds by {result['kinds_by']}, failed for {count(result['kinds_failed'], 'image')}{_kinds_cost(result)}.",
     ]
     if partial := sum(entry["partial"] for entry in entries):
         lines.append(f"{count(partial, 'image')} analysed in part only: what was found in them counts.")
+    if coverage := result.get("manifest"):
+        lines.append(_coverage(coverage, entries))
+    if (paired := result["paired"]) and paired["no_p_values"]:
+        lines.append(f"Prompt by prompt: {paired['no_p_values']}.")
     if result["not_paired"]:
         lines.append(f"Not compared prompt by prompt: {result['not_paired']}.")
     return lines
@@ -62,7 +66,7 @@ def write_audit(
     result: Mapping[str, Any],
     generators: Sequence[Generator],
     kind_of: Callable[[Anomaly], str],
-    find: FindPicture,
+    find: FindImage,
     file: Path,
 ) -> None:
     """Write the audit's page to `file`. Raises `UsageError` where it cannot be written."""
@@ -73,6 +77,20 @@ def write_audit(
         *_clean_plot(result, generators, find),
     ]
     write_metrics(Page("Generator audit", facts_of(result), tables_of(result), figures), file)
+
+
+def _kinds_cost(result: Mapping[str, Any]) -> str:
+    usage = result.get("kinds_usage")
+    return f"; {describe_usage(UsageTotals.model_validate(usage))}" if usage else ""
+
+
+def _coverage(coverage: Mapping[str, int], entries: Sequence[Mapping[str, Any]]) -> str:
+    lacking = [f"{entry['generator']} {entry['without_result']}" for entry in entries if entry.get("without_result")]
+    by_generator = f" ({', '.join(lacking)})" if lacking else ""
+    return (
+        f"Listed by the manifest and without a result, in no mean: {coverage['without_result']}{by_generator}; "
+        f"with a result and not listed: {coverage['unknown']}."
+    )
 
 
 def _measures(entries: Sequence[Mapping[str, Any]], title: str) -> Table:
@@ -136,13 +154,13 @@ def _published(rows: Mapping[str, Mapping[str, float]]) -> Table:
     return Table("Published: Table 3", ("generator", *(column.replace("_", "\n") for column in columns)), shown)
 
 
-def _cap_plot(result: Mapping[str, Any], generators: Sequence[Generator], find: FindPicture) -> Iterator[Plot]:
+def _cap_plot(result: Mapping[str, Any], generators: Sequence[Generator], find: FindImage) -> Iterator[Plot]:
     worst = [example for generator in generators if (example := _worst(generator, find))]
     if bars := _bars(result, "cap_of_means", "CAP of means (lower is better)"):
         yield Plot("CAP of means", bars, "With each generator's worst image.", worst)
 
 
-def _severity_plot(generators: Sequence[Generator], find: FindPicture) -> Iterator[Plot]:
+def _severity_plot(generators: Sequence[Generator], find: FindImage) -> Iterator[Plot]:
     """With the images of the most and of the least severe anomaly of all."""
     found = sorted(_anomalies(generators), key=lambda one: one[0].severity)
     if found:
@@ -159,7 +177,7 @@ def _severity_plot(generators: Sequence[Generator], find: FindPicture) -> Iterat
 
 
 def _kind_plot(
-    result: Mapping[str, Any], generators: Sequence[Generator], kind_of: Callable[[Anomaly], str], find: FindPicture
+    result: Mapping[str, Any], generators: Sequence[Generator], kind_of: Callable[[Anomaly], str], find: FindImage
 ) -> Iterator[Plot]:
     """With one image of each kind."""
     shares = {
@@ -175,7 +193,7 @@ def _kind_plot(
         yield Plot("Kinds of anomaly", svg, "With one image of each kind.", [firsts[kind] for kind in sorted(firsts)])
 
 
-def _clean_plot(result: Mapping[str, Any], generators: Sequence[Generator], find: FindPicture) -> Iterator[Plot]:
+def _clean_plot(result: Mapping[str, Any], generators: Sequence[Generator], find: FindImage) -> Iterator[Plot]:
     clean = [example for generator in generators if (example := _clean(generator, find))]
     if clean and (bars := _bars(result, "without_anomaly", "share of images without anomaly")):
         yield Plot("Images without anomaly", bars, "With one such image of each generator.", clean)
@@ -196,7 +214,7 @@ def _anomalies(generators: Sequence[Generator]) -> Iterator[tuple[Anomaly, Image
                 yield anomaly, image, generator
 
 
-def _worst(generator: Generator, find: FindPicture) -> Example | None:
+def _worst(generator: Generator, find: FindImage) -> Example | None:
     images = [image for image in generator.annotations.images.values() if image.anomalies]
     if not images:
         return None
@@ -206,13 +224,13 @@ def _worst(generator: Generator, find: FindPicture) -> Example | None:
     return _example(generator, image, f"{generator.name}: {note}", find)
 
 
-def _clean(generator: Generator, find: FindPicture) -> Example | None:
+def _clean(generator: Generator, find: FindImage) -> Example | None:
     images = generator.annotations.images.values()
     clean = next((image for image in images if not image.anomalies and image.failure is None), None)
     return _example(generator, clean, f"{generator.name}: no anomaly", find) if clean else None
 
 
-def _example(generator: Generator, image: ImageAnnotations, note: str, find: FindPicture) -> Example:
+def _example(generator: Generator, image: ImageAnnotations, note: str, find: FindImage) -> Example:
     return Example(image.key, find(generator.name, image.key), note)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomagent.benchmark.published import PublishedTable, published_table
+from anomagent.benchmark.published import PublishedTable
 from anomagent.evaluation.evaluate import Evaluation
 from anomagent.evaluation.pairs import VIEWS
 from anomagent.evaluation.summary import CurveRow
@@ -15,7 +15,7 @@ from anomagent.report.costs import count
 from anomagent.report.metrics import Example, MatchedImage, MatchRow, Page, Plot, write_metrics
 from anomagent.report.pictures import FindPicture
 from anomagent.report.plots import draw_bars, draw_curve, draw_histogram
-from anomagent.report.scores import OWN, facts_of, tables_of
+from anomagent.report.scores import OWN, facts_of, published_for, tables_of
 
 MakeExample = Callable[[int, str], Example]
 """From an image's index and a note to the example."""
@@ -46,6 +46,11 @@ def draw_threshold_curve(rows: Sequence[CurveRow]) -> str:
     return draw_curve(lines)
 
 
+def curve_of(evaluation: Evaluation, result: Mapping[str, Any]) -> list[CurveRow]:
+    """The threshold curve: the result's own where it has one, else calculated now."""
+    return [CurveRow(**point) for point in result["curve"]] if "curve" in result else evaluation.curve()
+
+
 def page_of(title: str, evaluation: Evaluation, result: Mapping[str, Any], published: bool, find: FindPicture) -> Page:
     """Everything that the page shows: the weakest and the strongest images in full, others as thumbnails."""
     scores = evaluation.scores
@@ -56,8 +61,12 @@ def page_of(title: str, evaluation: Evaluation, result: Mapping[str, Any], publi
     def example(index: int, note: str) -> Example:
         return Example(scores.images[index], find(scores.images[index]), note)
 
-    figures = [_histogram(f1, ranked, example), _similarities(evaluation, example), _curve(evaluation, ranked, example)]
-    if published and (table := published_table(result["backbone"])):
+    figures = [
+        _histogram(f1, ranked, example),
+        _similarities(evaluation, example),
+        _curve(evaluation, curve_of(evaluation, result), ranked, example),
+    ]
+    if published and (table := published_for(result)):
         nearest = min(ranked, key=lambda index: abs(f1[index] - result["SemF1"]["Full"]))
         typical = example(nearest, f"an image near the mean: SemF1 {f1[nearest]:.3f}")
         figures.insert(0, _beside_published(result, table, typical))
@@ -90,15 +99,14 @@ def _similarities(evaluation: Evaluation, example: MakeExample) -> Plot:
     return Plot("Similarity of matches", svg, caption, examples)
 
 
-def _curve(evaluation: Evaluation, ranked: Sequence[int], example: MakeExample) -> Plot:
+def _curve(evaluation: Evaluation, rows: Sequence[CurveRow], ranked: Sequence[int], example: MakeExample) -> Plot:
     """With the image that loses most between the lowest and the highest published threshold."""
     at = evaluation.scores.f1[:, _FULL]
     loser = max(ranked, key=lambda index: float(at[index, 0] - at[index, -1]))
     low, high = evaluation.scores.rules.thresholds[0], evaluation.scores.rules.thresholds[-1]
     note = f"falls most: F1 {at[loser, 0]:.3f} at {low}, {at[loser, -1]:.3f} at {high}"
     caption = "The published metrics average 0.7, 0.8 and 0.9."
-    svg = draw_threshold_curve(evaluation.curve())
-    return Plot("Over the similarity threshold", svg, caption, [example(loser, note)])
+    return Plot("Over the similarity threshold", draw_threshold_curve(rows), caption, [example(loser, note)])
 
 
 def _beside_published(result: Mapping[str, Any], table: PublishedTable, typical: Example) -> Plot:

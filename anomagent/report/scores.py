@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from anomagent.benchmark.published import published_deepfake, published_since, published_table
+from anomagent.benchmark.published import PublishedTable, published_deepfake, published_since, published_table
+from anomagent.evaluation.similarity.backbone import KNOWN_LAYERS
 from anomagent.report.costs import count, describe_usage
 from anomagent.report.tables import Row, Table
 from anomagent.state.findings import UsageTotals
 
 VIEWS = ("Phe", "Rea", "Full")
 OWN = "these predictions"
-_HEAD = ("", *(f"SemAP\n{view}" for view in VIEWS), *(f"SemF1\n{view}" for view in VIEWS))
+HEAD = ("", *(f"SemAP\n{view}" for view in VIEWS), *(f"SemF1\n{view}" for view in VIEWS))
 _DETECTION_HEAD = ("", "Acc %", *(f"CSemAP\n{view}" for view in VIEWS), *(f"CSemF1\n{view}" for view in VIEWS))
 _DEEPFAKE = "AnomReason-Deepfake"
 """The benchmark of later deepfake results."""
+_OTHER_PROTOCOL = "The published figures fit the protocol released, not the one of these figures."
 _BAR = 10
 """Characters of a bar that means 1."""
 
@@ -22,14 +24,15 @@ def facts_of(result: Mapping[str, Any]) -> list[str]:
     """What a reader must know before the figures: protocol, similarity, coverage and failures."""
     empty, missing, bad = result["empty"], result["missing"], result["bad_entries"]
     ranked = f", ranked by {result['rank_by']}" if result["rank_by"] else ""
+    in_split = f", {missing['only_split']} of the split in neither" if missing.get("only_split") else ""
     lines = [
         f"Protocol {result['protocol']}{ranked}; similarity BERTScore F1 by {result['backbone']}, layer "
         f"{result['layer']}; thresholds {', '.join(map(str, result['thresholds']))}.",
         f"{count(result['images'], 'image')} in the means; empty on both sides {empty['both']} (rule: {empty['rule']}),"
         f" without predictions {empty['predictions']}, without ground truth {empty['ground_truth']}.",
-        f"Only in one file: {missing['only_predictions']} predicted, {missing['only_ground_truth']} true (rule: "
-        f"{missing['rule']}); analyses failed {missing['failed']}, in part {len(result['partial'])}; entries left out "
-        f"{bad['predictions']} predicted, {bad['ground_truth']} true; texts cut at the backbone's limit "
+        f"Only in one file: {missing['only_predictions']} predicted, {missing['only_ground_truth']} true{in_split} "
+        f"(rule: {missing['rule']}); analyses failed {missing['failed']}, in part {len(result['partial'])}; entries "
+        f"left out {bad['predictions']} predicted, {bad['ground_truth']} true; texts cut at the backbone's limit "
         f"{result.get('truncated_texts', 0)}.",
     ]
     if effect := result.get("precision_effect"):
@@ -53,9 +56,19 @@ def tables_of(result: Mapping[str, Any], published: bool) -> list[Table]:
     return tables
 
 
+def published_for(result: Mapping[str, Any]) -> PublishedTable | None:
+    """The published table whose similarity is the result's: the hub's model, at the published layer.
+
+    A local directory, whose name begins with "/", "." or "~", may hold anything, whatever it is called.
+    """
+    name: str = result["backbone"]
+    table = None if name.startswith(("/", ".", "~")) else published_table(name)
+    return table if table and KNOWN_LAYERS[table.backbone or name] == result["layer"] else None
+
+
 def published_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """The published tables that the result compares with, by title: for each system its figures."""
-    tables = [published_table(result["backbone"]), published_deepfake() if "Acc" in result else None]
+    tables = [published_for(result), published_deepfake() if "Acc" in result else None]
     return {table.title: {name: table.figures(name) for name in table.rows} for table in tables if table}
 
 
@@ -76,11 +89,13 @@ def _main(result: Mapping[str, Any], published: bool) -> Table:
             rows.append(((words, *cells), True))
     captions = [limits["note"].capitalize() + "."] if limits and limits["note"] else []
     if published:
-        table = published_table(result["backbone"])
-        captions.append(f"Published: {table.title}." if table else "Nothing is published for this backbone.")
+        table = published_for(result)
+        captions.append(f"Published: {table.title}." if table else "Nothing is published for this backbone and layer.")
+        if table and result["protocol"] != "released":
+            captions.append(_OTHER_PROTOCOL)
         for name, figures in table.rows.items() if table else ():
             rows.append(((name, *(f"{figure:.4f}" for figure in figures)), False))
-    return _table("SemAP and SemF1", _HEAD, rows, " ".join(captions))
+    return _table("SemAP and SemF1", HEAD, rows, " ".join(captions))
 
 
 def _by_threshold(result: Mapping[str, Any]) -> Table:
@@ -88,7 +103,7 @@ def _by_threshold(result: Mapping[str, Any]) -> Table:
     for threshold, views in result["by_threshold"].items():
         figures = {name: {view: views[view][name] for view in VIEWS} for name in ("SemAP", "SemF1")}
         rows.append(((threshold, *metric_cells(figures)), False))
-    return _table("By threshold", ("threshold", *_HEAD[1:]), rows)
+    return _table("By threshold", ("threshold", *HEAD[1:]), rows)
 
 
 def _pooled(result: Mapping[str, Any]) -> Table:
@@ -119,11 +134,12 @@ def _detection(result: Mapping[str, Any], published: bool) -> Table:
     caption = (
         f"Acc by class: {by_class}. {count(result['judged'], 'image')} judged, "
         f"{count(result['unrecognised'], 'answer')} unrecognised, {result['unanswered']} without an answer, "
-        f"{result['unlabelled']} without a label."
+        f"{result['unlabelled']} without a label, {result.get('unscored', 0)} AI images without anomalies to score."
     )
     if published:
         table = published_deepfake()
         caption += f" Published: {table.title} (distilbert-base-uncased)."
+        caption += f" {_OTHER_PROTOCOL}" if result["protocol"] != "released" else ""
         rows += [((name, f"{row[0]:.2f}", *(f"{x:.4f}" for x in row[1:])), False) for name, row in table.rows.items()]
         rows += [_later(name, figures) for name, figures in published_since().get(_DEEPFAKE, {}).items()]
     return _table("Deepfake detection", _DETECTION_HEAD, rows, caption)
@@ -145,7 +161,7 @@ def _curve(points: Sequence[Mapping[str, Any]]) -> Table:
         figures = {name: {view: views[view][name] for view in VIEWS} for name in ("SemAP", "SemF1")}
         bar = "█" * round(_BAR * figures["SemF1"]["Full"])
         rows.append(((f"{threshold:.2f}", *metric_cells(figures), bar.ljust(_BAR)), False))
-    return _table("Over the similarity threshold", ("threshold", *_HEAD[1:], "SemF1\nFull"), rows)
+    return _table("Over the similarity threshold", ("threshold", *HEAD[1:], "SemF1\nFull"), rows)
 
 
 def _by(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Table]:
@@ -155,7 +171,7 @@ def _by(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Table]:
                 ((name, str(group["images"]), *(metric_cells(group) if group["images"] else [""] * 6)), False)
                 for name, group in found.items()
             ]
-            yield _table("By source", ("source", "images", *_HEAD[1:]), rows)
+            yield _table("By source", ("source", "images", *HEAD[1:]), rows)
         else:
             rows = [((name, *_kind_cells(group)), False) for name, group in found.items()]
             head = ("kind", "pred.", "true", "P\nFull", "R\nFull", *(f"F1\n{view}" for view in VIEWS))
@@ -206,31 +222,3 @@ def _judge(judge: Mapping[str, Any]) -> Iterator[Table]:
 def _agreement(found: Mapping[str, Any]) -> list[str]:
     raw, kappa = found["raw"], found["kappa"]
     return [str(found["pairs"]), "–" if raw is None else f"{raw:.3f}", "–" if kappa is None else f"{kappa:.3f}"]
-
-
-def comparison_facts(result: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before the comparison of two systems."""
-    difference = result["difference"]
-    lines = [f"A: {result['a']['predictions']}. B: {result['b']['predictions']}. {facts_of(result['a'])[0]}"]
-    lines += [f"{name.upper()}: {line}" for name in ("a", "b") for line in facts_of(result[name])[1:]]
-    lines.append(
-        f"Paired bootstrap of A - B over {count(difference['images'], 'image')} that both have, "
-        f"{difference['resamples']:,} resamples, seed {difference['seed']}; images that only A counts "
-        f"{difference['only_first']}, only B {difference['only_second']}."
-    )
-    return lines + ([difference["note"]] if difference["note"] else [])
-
-
-def comparison_table(result: Mapping[str, Any]) -> Table:
-    """Both systems' metrics, their difference, its 95 % interval and two-sided p-value."""
-    found = {name: result["difference"][name] for name in ("SemAP", "SemF1")}
-    cells = [found[name][view] for name in found for view in VIEWS]
-    rows: list[tuple[Sequence[str], bool]] = [
-        (("A", *metric_cells(result["a"])), False),
-        (("B", *metric_cells(result["b"])), False),
-        (("A - B", *(f"{cell['difference']:+.4f}" for cell in cells)), True),
-        (("95 % from", *(f"{cell['interval'][0]:+.4f}" for cell in cells)), False),
-        (("to", *(f"{cell['interval'][1]:+.4f}" for cell in cells)), False),
-        (("p", *(f"{cell['p']:.4f}" for cell in cells)), False),
-    ]
-    return _table("A against B", _HEAD, rows)

@@ -17,10 +17,12 @@ def anomaly(severity: int, name: str = "Odd hand") -> Anomaly:
 
 
 def annotations(
-    severities: Mapping[str, Sequence[int]], failed: Iterable[str] = (), bad: Iterable[str] = ()
+    severities: Mapping[str, Sequence[int]], failed: Iterable[str] = (), bad: Sequence[str] = ()
 ) -> AnnotationSet:
+    """As files are read: an image that has bad entries and no other one has failed."""
     images = {key: ImageAnnotations(key, tuple(map(anomaly, each))) for key, each in severities.items()}
-    images |= {key: ImageAnnotations(key, failure="refused") for key in failed}
+    unreadable = [key for key in bad if key in images and not images[key].anomalies]
+    images |= {key: ImageAnnotations(key, failure="refused") for key in [*failed, *unreadable]}
     return AnnotationSet("test.json", images, tuple(BadEntry("test.json", key, 0, "no severity") for key in bad))
 
 

@@ -82,7 +82,7 @@ def test_prompts_are_compared_where_all_generators_drew_them():
     (pair,) = paired["pairs"]
     sign = 1 if pair["a"] == "first" else -1
     assert (sign * pair["difference"], sorted(map(abs, pair["interval"]))) == (0.5, [1, 2])  # 2.5 - 0.5 = 2, 0 - 1 = -1
-    assert 0 < pair["p_value"] <= 1
+    assert (pair["p_value"], paired["no_p_values"]) == (None, "2 common prompts: too few for a p-value, which needs 10")
 
 
 def test_prompts_are_compared_after_folding():
@@ -91,7 +91,7 @@ def test_prompts_are_compared_after_folding():
 
 
 def test_every_pair_is_compared_once():
-    generators = [generator(name, [[0], [50]], ["x", "y"]) for name in "abcd"]
+    generators = [generator(name, [[0], [50]] * 5, [f"prompt {n}" for n in range(10)]) for name in "abcd"]
     pairs = {(pair["a"], pair["b"]): pair["p_adjusted"] for pair in audit(generators)["paired"]["pairs"]}
     assert pairs == dict.fromkeys([("a", "b"), ("a", "c"), ("a", "d"), ("b", "c"), ("b", "d"), ("c", "d")], 1)
 
@@ -100,6 +100,18 @@ def test_a_single_common_prompt_gives_differences_without_p_values():
     (pair,) = audit([generator("a", [[0]], ["x"]), generator("b", [[50]], ["x"])])["paired"]["pairs"]
     expected = {"a": "b", "b": "a", "difference": -0.5, "interval": None, "p_value": None, "p_adjusted": None}
     assert pair == expected  # in the order of the ranking
+
+
+@pytest.mark.parametrize(("prompts", "p_value"), [(9, None), (10, 0.002)])
+def test_few_common_prompts_give_differences_without_p_values(prompts: int, p_value: float | None):
+    # a has CAP 1 and b 0.5 on every prompt, so no resample is at or across 0: p = 2 (0 + 1) / (999 + 1).
+    names = [f"prompt {n}" for n in range(prompts)]
+    generators = [generator("a", [[0]] * prompts, names), generator("b", [[50]] * prompts, names)]
+    paired = audit(generators, resamples=999)["paired"]
+    (pair,) = paired["pairs"]
+    assert (pair["difference"], pair["interval"]) == (-0.5, [-0.5, -0.5])
+    assert (pair["p_value"], pair["p_adjusted"]) == (p_value, p_value)
+    assert (paired["no_p_values"] is None) == (p_value is not None)
 
 
 def test_p_values_are_adjusted_for_their_number():

@@ -5,7 +5,7 @@ import pytest
 from anomagent.audit.audit import audit
 from anomagent.audit.found import FoundImage, GeneratorImages
 from anomagent.audit.layouts import read_layout
-from anomagent.audit.matching import match_layout, match_prompts
+from anomagent.audit.matching import match_generator, match_layout
 from anomagent.errors import UsageError
 from tests.audit.builders import annotations, draw, write_json
 
@@ -28,20 +28,38 @@ def test_results_go_to_the_generator_of_their_image():
     }
     assert results == {"A": {"a/1.png": 1, "a/x.png": 0}, "B": {"b/1.png": 2}}
     assert matched.generators[1].prompts == {"b/1.png": "cat", "b/2.png": "dog"}
-    assert (matched.without_result, matched.unknown) == (("b/2.png",), ("other.png",))
+    assert (matched.without_result, matched.unknown) == ({"A": (), "B": ("b/2.png",)}, ("other.png",))
 
 
 def test_bad_entries_and_failures_follow_their_image():
-    found = annotations({"x.png": []}, failed=["2.png"], bad=["x.png", "elsewhere.png"])
+    found = annotations({}, failed=["2.png", "x.png"], bad=["x.png", "elsewhere.png"])
     a, b = audit(match_layout(found, FOUND).generators)["generators"]
     assert (a["generator"], a["images"], a["failures"], a["bad_entries"]) == ("A", 0, 1, 1)
     assert (b["generator"], b["images"], b["failures"], b["bad_entries"]) == ("B", 0, 1, 0)
     assert match_layout(found, FOUND).unknown == ("elsewhere.png",)
 
 
-def test_prompts_by_the_keys_of_the_set():
+def test_results_of_one_generator_keep_their_keys():
     found = annotations({"2.png": [], "x.png": [], "a/1.png": [], "unknown.png": []})
-    assert match_prompts(found, FOUND) == {"2.png": "dog", "a/1.png": "cat"}
+    matched = match_generator("C", found, FOUND)
+    assert matched.generators[0].annotations is found
+    assert matched.generators[0].prompts == {"2.png": "dog", "a/1.png": "cat"}
+    assert (matched.without_result, matched.unknown) == ({"C": ("b/1.png",)}, ("unknown.png",))
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "without", "unknown"),
+    [
+        # B is in the layout: its 1.png is meant, whatever A has, and what A has is not B's.
+        ("B", {"1.png": [0], "x.png": [0]}, ("b/2.png",), ("x.png",)),
+        # C is not: the images of A alone are spoken of.
+        ("C", {"a/1.png": [0]}, ("a/x.png",), ()),
+        ("C", {"other.png": [0]}, ("a/1.png", "a/x.png", "b/1.png", "b/2.png"), ("other.png",)),
+    ],
+)
+def test_coverage_of_one_generator(name: str, said: dict[str, list[int]], without: tuple[str], unknown: tuple[str]):
+    matched = match_generator(name, annotations(said), FOUND)
+    assert (matched.without_result, matched.unknown) == ({name: without}, unknown)
 
 
 def test_a_base_name_of_two_images_is_refused():

@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from anomagent.audit.measures import MEASURES, measure_image, measure_images, summarise
-from tests.audit.builders import annotations, anomaly
+from anomagent.benchmark.reading import read_annotations
+from tests.audit.builders import annotations, anomaly, write_json
 
 severities = st.lists(st.lists(st.integers(0, 100), max_size=6), min_size=1, max_size=8)
 
@@ -34,10 +37,13 @@ def test_failed_images_are_in_no_row():
     assert (table.keys, table.failed, table.rows.tolist()) == (("a.png",), ("b.png",), [[1, 1, 1, 0]])
 
 
-def test_an_image_of_unreadable_entries_is_failed_not_clean():
-    table = measure_images(annotations({"some.png": [0], "none.png": []}, bad=["some.png", "none.png", "gone.png", ""]))
-    assert table.keys == ("some.png",)
-    assert table.failed == ("none.png", "gone.png")
+def test_an_image_of_unreadable_entries_is_failed_not_clean(tmp_path: Path):
+    good = {"name": "Odd hand", "phenomenon": "Six fingers.", "reasoning": "Hands have five.", "severity": 0}
+    bad = {**good, "severity": "very low"}
+    path = write_json(tmp_path / "found.json", {"some.png": [good, bad], "none.png": [bad], "clean.png": []})
+    table = measure_images(read_annotations(path))
+    assert (table.keys, table.failed) == (("some.png", "clean.png"), ("none.png",))
+    assert table.rows[:, 1].tolist() == [1, 0]
 
 
 def test_nothing_is_a_table_without_rows():

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from anomagent.benchmark.labels import read_labels
+from anomagent.benchmark.images import IMAGE_SUFFIXES
+from anomagent.benchmark.labels import other_files, read_labels
 from anomagent.errors import UsageError
 
 EXPECTED = {"a.png": True, "b.png": False}
@@ -51,6 +52,23 @@ def test_a_folder(tmp_path: Path) -> None:
     (tmp_path / "0_real" / "a.PNG").touch()
     with pytest.raises(UsageError, match=r"1_fake: 'a\.PNG' is labelled real and AI"):
         read_labels(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
+def test_every_image_in_a_folder_has_its_label(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "0_real").mkdir()
+    (tmp_path / "0_real" / f"a{suffix.upper()}").touch()
+    assert read_labels(tmp_path) == {f"a{suffix.upper()}": False}
+    assert other_files(tmp_path) == []
+
+
+def test_other_files_are_named(tmp_path: Path) -> None:
+    for name in ("1_fake/a.png", "1_fake/deep/a.heic", "0_real/.hidden", "0_real/notes.txt", "other/b.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert other_files(tmp_path) == [tmp_path / "0_real/notes.txt", tmp_path / "1_fake/deep/a.heic"]
+    (tmp_path / "labels.json").write_text("{}")
+    assert other_files(tmp_path / "labels.json") == []
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,9 @@ def both(image: str = "a.png", **more: Any) -> ImageAnnotations:
     return ImageAnnotations(image, (CHAIR, HAND), **more)
 
 
+BAD = {**PAGE, "severity": "high"}
+
+
 @dataclass(frozen=True)
 class Case:
     id: str
@@ -123,6 +126,35 @@ def test_json_lines(tmp_path: Path, end: str, start: str) -> None:
         "a.png": ImageAnnotations("a.png", (CHAIR,)),
         "b.png": ImageAnnotations("b.png", answer="Yes\u2028."),
     }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"a.png": [BAD, {"name": "?"}]},
+        {"a.png": "@1. Name: Half\n- Observed Phenomenon: x\n- Reasoning: y"},
+        {"a.png": {"answer": "Yes.", "anomalies": [BAD]}},
+        analysis("partial", anomalies=[BAD], failures=[{"role": "R", "message": "m"}]),
+        [instance("a.png", json.dumps([BAD])), instance("a.png", json.dumps([{**BAD, "severity": 101}]))],
+    ],
+    ids=["list", "classic text", "with an answer", "partial analysis", "two instances"],
+)
+def test_a_list_of_which_nothing_can_be_read_is_a_failure(tmp_path: Path, content: object) -> None:
+    found = read(tmp_path, content)
+    image = found.images["a.png"]
+    assert image.anomalies == ()
+    assert image.failure == f"no entry of its list can be read, the first: {found.bad[0].reason}"
+    assert image.partial is None
+    assert image.answer == ("Yes." if "answer" in str(content) else None)
+
+
+def test_one_entry_that_can_be_read_is_a_result(tmp_path: Path) -> None:
+    """Also where all others of its instance cannot: the instances of an image are one list."""
+    listed = read(tmp_path, {"a.png": [BAD, PAGE], "b.png": []})
+    assert [image.failure for image in listed.images.values()] == [None, None]
+    spread = read(tmp_path, [instance("a.png", json.dumps([BAD])), instance("a.png", CLASSIC)])
+    assert spread.images == {"a.png": both()}
+    assert len(spread.bad) == 1
 
 
 @pytest.mark.parametrize("content", [[], {}])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from anomagent.errors import UsageError
 from anomagent.store import Workspace, ingest_image, save_analysis, start_run
 from tests.cli.conftest import Cli, Outcome
 from tests.cli.scored import HOSTILE, Page, assert_harmless, entry, images, refused, script, write
@@ -91,28 +92,51 @@ def test_bad_entries_are_counted_where_they_are_skipped(audit: Audit) -> None:
     assert audited(outcome, code=3)["generators"][0]["bad_entries"] == 1
 
 
-def test_manifest_gives_results_their_generators_and_prompts(audit: Audit, tmp_path: Path) -> None:
-    rows, said = ["image,prompt,generator"], {}
-    for name, count in (("one", 1), ("two", 2)):
-        for number, prompt in enumerate(("a cat", "a dog")):
-            (tmp_path / name).mkdir(exist_ok=True)
-            Image.new("RGB", (2, 2)).save(tmp_path / name / f"{number}.png")
-            rows.append(f"{name}/{number}.png,{prompt},{name}")
-            said[f"{name}/{number}.png"] = [entry(f"x{i}", 0) for i in range(count)]
-    Path("manifest.csv").write_text("\n".join(rows))
-    results = write("results.json", said | {"lost.png": []})
+def test_equal_words_in_two_images_may_be_two_kinds(audit: Audit) -> None:
+    # The first anomaly has the same words in both images.
+    rules = {"a.png": [entry("x")], "b.png": [entry("x"), entry("y")]}
+    model = script({"reply": {"kinds": ["anatomy"]}}, {"reply": {"kinds": ["light", "light"]}}, role="KindClassifier")
 
-    outcome = audit(results, "--manifest", "manifest.csv", "--json")
+    (found,) = audited(audit(write("g.json", rules), "--kinds", model, "--json"))["generators"]
 
-    found = audited(outcome)
-    assert outcome.err == "results.json: 1 image of no generator, such as lost.png\n"
-    assert [one["generator"] for one in found["generators"]] == ["one", "two"]
-    assert found["paired"]["prompts"] == 2
-    (pair,) = found["paired"]["pairs"]
-    assert (pair["a"], pair["b"], pair["difference"], pair["interval"]) == ("one", "two", -3.0, [-3.0, -3.0])  # 1 - 4
-    table = audit(results, "--manifest", "manifest.csv")
-    assert "On the 2 prompts that all generators have" in table.out
-    assert "Paired over prompts" in table.out
+    assert (found["kinds"]["anatomy"]["count"], found["kinds"]["light"]["count"]) == (1, 2)
+
+
+def test_failed_kinds_have_a_reason_and_a_price(audit: Audit) -> None:
+    model = script({"error": "refused", "text": "not these words"}, role="KindClassifier")
+
+    outcome = audit(*_generators(), "--kinds", model, "--json")
+
+    found = audited(outcome, code=3)
+    assert found["kinds_failed"] == 3
+    assert found["kinds_usage"]["calls"] == 3
+    assert "kinds: good.json: a.png: not these words" in outcome.err
+    assert "failed for 3 images; " in " ".join(audit(*_generators(), "--kinds", model).out.split())
+    assert audited(audit(*_generators(), "--json"))["kinds_usage"] is None
+
+
+def test_pictures_of_generators_that_name_images_alike(audit: Audit, tmp_path: Path) -> None:
+    for name in ("good/a.png", "a.png"):
+        (tmp_path / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 6), "red").save(tmp_path / "pictures" / name)
+
+    outcome = audit(*_generators(), "--html", "page.html", "--images", "pictures")
+
+    assert outcome.code == 0, outcome.err
+    # good/a.png is good's worst and the first of its kind; every other example is poor's or called b.png.
+    assert Page.read("page.html").pictures("png") == 2
+
+
+def test_figures_are_printed_before_the_page_is_written(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise UsageError("cannot write page.html: No space left on device")
+
+    monkeypatch.setattr("anomagent.report.audit.write_metrics", full)
+
+    outcome = audit(*_generators(), "--html", "page.html", "--json")
+
+    assert len(audited(outcome, code=2)["generators"]) == 2
+    assert outcome.err == "anomagent: cannot write page.html: No space left on device\n"
 
 
 def _calls() -> int:
@@ -165,6 +189,8 @@ def test_other_audits_are_compared_by_rank(audit: Audit) -> None:
         (("--html", "missing/page.html"), "cannot write missing/page.html"),
         (("--html", "p.html", "--images", "missing"), "--images missing: no such folder"),
         (("--images", "."), "--images belongs to --html"),
+        (("--prompts", "prompts.json"), "--prompts belongs to folders of images"),
+        (("--manifest", "good.json", "--prompts", "prompts.json"), "--prompts belongs to folders of images"),
         (("--kinds", "fake:missing.json"), "missing.json"),
         (("--seed", "-1"), "--seed"),
         (("missing.json",), "no such file"),
@@ -182,8 +208,9 @@ def test_too_few_resamples_are_refused(cli: Cli) -> None:
 
 def test_hostile_names_are_harmless_everywhere(audit: Audit, tmp_path: Path) -> None:
     name = f"{HOSTILE}.png"
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (8, 6), "red").save(tmp_path / "pictures" / name)
+    for folder in (HOSTILE, "q"):
+        (tmp_path / "pictures" / folder).mkdir(parents=True)
+        Image.new("RGB", (8, 6), "red").save(tmp_path / "pictures" / folder / name)
     sides = write("p.json", {name: [entry(HOSTILE, 0)]}), write("q.json", {"a.png": [], name: [entry("x" * 500, 90)]})
 
     outcome = audit(f"{HOSTILE}={sides[0]}", sides[1], "--html", "page.html", "--images", "pictures", "--published")

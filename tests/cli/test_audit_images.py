@@ -126,6 +126,14 @@ def test_analysis_in_part_is_a_result_and_code_3(audit: Audit, folders: str) -> 
     assert "scene-7.png failed in part: no chairs" in outcome.err
 
 
+def test_options_of_results_and_of_folders_are_refused_elsewhere(audit: Audit, folders: str) -> None:
+    Path("m.csv").write_text(f"image,prompt\n{folders}/m/scene-7.png,a cat\n")
+
+    assert "--manifest belongs to results" in refused(audit(folders, "--manifest", "m.csv"))
+    assert "--prompts belongs to folders of images" in refused(audit("m.csv", "--prompts", "prompts.json"))
+    assert not Path("anomagent-workspace").exists()
+
+
 def test_folder_without_images_is_refused(audit: Audit, tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "notes.txt").write_text("x")

@@ -39,8 +39,9 @@ def test_equal_systems_differ_by_nothing(compare: Compare, protocol: str) -> Non
 
 def test_better_system_wins(compare: Compare) -> None:
     # Every image 1 against 0, so every resample has the difference 1: p = 2 (1 + 0) / (200 + 1).
-    truth = images(a=["x"], b=["y"], c=["z"])
-    sides = write("good.json", truth), write("silent.json", images(a=[], b=[], c=[])), write("t.json", truth)
+    truth = images(**{stem: [stem] for stem in "abcdefghij"})
+    silent = images(**{stem: [] for stem in "abcdefghij"})
+    sides = write("good.json", truth), write("silent.json", silent), write("t.json", truth)
 
     outcome = compare(*sides, "--bootstrap", 200, "--json")
 
@@ -48,6 +49,16 @@ def test_better_system_wins(compare: Compare) -> None:
     assert cell == {"difference": 1.0, "interval": [1.0, 1.0], "p": pytest.approx(2 / 201)}
     reverse = json.loads(compare(sides[1], sides[0], sides[2], "--bootstrap", 200, "--json").out)
     assert reverse["difference"]["SemF1"]["Full"]["difference"] == -1.0
+
+
+def test_few_images_have_no_p_value(compare: Compare) -> None:
+    truth = write("t.json", images(a=["x"], b=["y"]))
+    arguments = (truth, write("silent.json", images(a=[], b=[])), truth, "--bootstrap", 200)
+
+    assert json.loads(compare(*arguments, "--json").out)["difference"]["SemF1"]["Full"]["p"] is None
+    table = compare(*arguments).out
+    assert ["p", *["–"] * 6] in [line.split() for line in table.splitlines()]
+    assert "2 images: too few for a p-value" in " ".join(table.split())
 
 
 def test_table_for_people(compare: Compare) -> None:
@@ -88,8 +99,10 @@ def test_failures_of_either_are_code_3(compare: Compare) -> None:
         ((TRUTH, "missing.json", TRUTH), "no such file"),
         ((TRUTH, "other.json", TRUTH), "1 only in other.json"),
         ((TRUTH, TRUTH, TRUTH, "--bootstrap", 10), "--bootstrap"),
+        ((TRUTH, TRUTH, TRUTH, "--part", "test"), "--part belongs to --split FILE"),
+        ((TRUTH, TRUTH, TRUTH, "--rank-by", "listed"), "--rank-by belongs to --protocol paper"),
     ],
-    ids=["no file", "other images", "resamples"],
+    ids=["no file", "other images", "resamples", "part", "rank-by"],
 )
 def test_wrong_use_is_said_before_any_work(
     compare: Compare, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], said: str

@@ -34,6 +34,11 @@ def figures(outcome: Outcome, code: int = 0) -> dict[str, Any]:
     return json.loads(outcome.out)
 
 
+def missing(rule: str, only: int) -> dict[str, Any]:
+    """Of each side, `only` images that the other lacks."""
+    return {"rule": rule, "only_predictions": only, "only_ground_truth": only, "only_split": 0, "failed": 0}
+
+
 @pytest.mark.parametrize("protocol", ["released", "paper"])
 def test_perfect_predictions_score_1(evaluate: Evaluate, backbone: str, protocol: str) -> None:
     found = figures(evaluate(TRUTH, TRUTH, "--protocol", protocol, "--json"))
@@ -51,22 +56,11 @@ def test_perfect_predictions_score_1(evaluate: Evaluate, backbone: str, protocol
 def test_json_is_the_contract(evaluate: Evaluate) -> None:
     found = figures(evaluate(PREDICTIONS, TRUTH, "--json"))
 
-    contract = (
-        "protocol",
-        "backbone",
-        "layer",
-        "images",
-        "empty",
-        "missing",
-        "SemAP",
-        "SemF1",
-        "by_threshold",
-        "micro",
-    )
-    assert set(contract) < found.keys()
+    assert {"protocol", "backbone", "layer", "images", "empty", "missing"} < found.keys()
+    assert {"SemAP", "SemF1", "by_threshold", "micro"} < found.keys()
     assert (found["predictions"], found["ground_truth"]) == (str(PREDICTIONS), str(TRUTH))
     assert found["empty"] == {"rule": "zero", "both": 0, "predictions": 2, "ground_truth": 0, "left_out": 0}
-    assert found["missing"] == {"rule": "error", "only_predictions": 0, "only_ground_truth": 0, "failed": 0}
+    assert found["missing"] == missing("error", 0)
     mean = sum(level["Full"]["SemF1"] for level in found["by_threshold"].values()) / 3
     assert found["SemF1"]["Full"] == pytest.approx(mean)
     assert 0 < found["SemAP"]["Full"] <= 0.8  # two of ten images have no prediction
@@ -83,7 +77,7 @@ def test_images_of_one_file_follow_the_rule(evaluate: Evaluate, rule: str, score
     found = figures(evaluate(*sides, "--missing", rule, "--json"))
 
     assert (found["images"], found["SemF1"]["Full"]) == (scored, pytest.approx(mean))
-    assert found["missing"] == {"rule": rule, "only_predictions": 1, "only_ground_truth": 1, "failed": 0}
+    assert found["missing"] == missing(rule, 1)
 
 
 def test_images_of_one_file_are_an_error_unless_asked_for(evaluate: Evaluate) -> None:
@@ -206,7 +200,8 @@ def test_deepfake_verdicts(evaluate: Evaluate, folders: bool, tmp_path: Path) ->
 @pytest.mark.parametrize(
     "alone",
     [("--answers", "x.json"), ("--sources", "x.csv"), ("--human-pairs", "x.csv"), ("--images", "."),
-     ("--base-url", "http://localhost:1/v1"), ("--by", "kind", "--sources", "x.csv")],
+     ("--base-url", "http://localhost:1/v1"), ("--by", "kind", "--sources", "x.csv"), ("--table", "csv"),
+     ("--part", "test"), ("--seed", "0"), ("--rank-by", "listed"), ("--protocol", "released", "--rank-by", "listed")],
     ids=" ".join,
 )  # fmt: skip
 def test_options_that_mean_nothing_alone(evaluate: Evaluate, alone: tuple[str, ...]) -> None:
@@ -242,7 +237,7 @@ def test_unreadable_backbone_is_one_line(cli: Cli) -> None:
     Path("weights/config.json").write_text("{")
 
     said = refused(cli("evaluate", PREDICTIONS, TRUTH, "--backbone", "weights", "--layer", 2, "--no-cache"))
-    assert "backbone weights cannot be loaded" in said
+    assert "backbone ./weights cannot be loaded" in said
     assert "hub of nobody" in refused(
         cli("evaluate", PREDICTIONS, TRUTH, "--backbone", "./hub of nobody", "--layer", 2, "--no-cache")
     )

@@ -68,7 +68,7 @@ def test_tables_say_the_same_in_words(evaluate: Evaluate) -> None:
 
     for title in ("SemAP and SemF1", "By threshold", "Pooled over all images", "Over the similarity", "By kind"):
         assert title in outcome.out
-    assert "Nothing is published for this backbone." in outcome.out
+    assert "Nothing is published for this backbone and layer." in outcome.out
     assert "these predictions     1.0000" in outcome.out
 
 
@@ -129,7 +129,7 @@ def test_wrong_human_pair_is_refused_before_any_call(
     side = write("p.json", images(a=["x"]))
 
     error = refused(evaluate(side, side, "--judge", script(JUDGED, role="AnomalyJudge"), "--human-pairs", "people.csv"))
-    assert "people.csv, line 3" in error
+    assert "people.csv: line 3" in error
     assert said in error
     with Workspace.open("anomagent-workspace").reading() as connection:
         assert connection.execute("SELECT count(*) FROM calls").fetchone() == (0,)

@@ -1,11 +1,9 @@
 import json
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 
 from anomagent.errors import UsageError
-from anomagent.evaluation import bootstrap
 from anomagent.evaluation.bootstrap import compare, intervals
 from anomagent.evaluation.scores import Scores, score
 from tests.evaluation.metric_cases import alike, pair
@@ -32,13 +30,11 @@ def test_interval_of_a_share_is_that_of_the_binomial() -> None:
     }
 
 
-def test_the_seed_decides_and_the_batch_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_seed_decides() -> None:
     scores = hits([0, 1, 1] * 7)
     first = intervals(scores, 300, seed=3)
     assert intervals(scores, 300, seed=3) == first
     assert compare(scores, hits([1] * 21), 300, seed=3) != compare(scores, hits([1] * 21), 300, seed=4)
-    monkeypatch.setattr(bootstrap, "_BATCH_CELLS", 1)
-    assert intervals(scores, 300, seed=3) == first
 
 
 def test_one_image_and_equal_images_have_intervals_without_width() -> None:
@@ -66,16 +62,25 @@ def test_a_clear_difference() -> None:
 
 
 def test_equal_systems_differ_by_nothing() -> None:
-    same = compare(hits([0, 1, 1]), hits([0, 1, 1]), 200)
+    same = compare(hits([0, 1] * 5), hits([0, 1] * 5), 200)
     assert same["SemAP"]["Phe"] == {"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0}
-    assert compare(hits([1]), hits([1]), 200)["SemAP"]["Phe"]["p"] == 1.0
+    assert same["note"] is None
 
 
 def test_the_p_value_is_the_share_on_the_other_side_of_zero() -> None:
-    # Differences 1, 1, 0: a resample's mean is 0 with probability 1/27 and never below, so p is about 2/27.
-    result = compare(hits([1, 1, 0]), hits([0, 0, 0]), 20_000, seed=5)["SemAP"]["Full"]
-    assert result["p"] == pytest.approx(2 / 27, abs=0.006)
-    assert result["difference"] == pytest.approx(2 / 3)
+    # Differences: three times 1, seven times 0. A resample's mean is 0 with probability .7^10 = .0282, never below.
+    result = compare(hits([1] * 3 + [0] * 7), hits([0] * 10), 20_000, seed=5)["SemAP"]["Full"]
+    assert result["p"] == pytest.approx(2 * 0.7**10, abs=0.006)
+    assert result["difference"] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("images", [1, 2, 9])
+def test_few_images_have_no_p_value_and_the_note_says_so(images: int) -> None:
+    result = compare(hits([1] * images), hits([0] * images), 200)
+    assert result["SemF1"]["Full"] == {"difference": 1.0, "interval": [1.0, 1.0], "p": None}
+    assert f"{images} image{'s' * (images > 1)}: too few for a p-value, which needs 10" in result["note"]
+    assert ("nothing to resample" in result["note"]) == (images == 1)
+    assert intervals(hits([1, 0]), 200)["note"] is None
 
 
 def test_images_are_paired_by_name_on_those_common_to_both() -> None:
@@ -95,13 +100,15 @@ def test_different_rules_are_not_compared() -> None:
 
 
 def test_too_few_resamples_are_refused() -> None:
-    with pytest.raises(UsageError, match="10 resamples say nothing"):
+    with pytest.raises(UsageError, match="10 resamples are too few"):
         intervals(hits([1, 0]), 10)
+    with pytest.raises(UsageError, match="seed -1 is negative"):
+        intervals(hits([1, 0]), 100, seed=-1)
 
 
 def test_images_are_drawn_together_for_all_views_and_metrics() -> None:
     # All six figures are equal image by image here, so their resamples are too.
-    values = np.repeat(np.array([[0.0, 0.25, 1.0, 0.5]]), 6, axis=0)
-    limits, means = bootstrap._bootstrap(values, 200, 0)  # pyright: ignore[reportPrivateUsage]
-    assert (means == means[0]).all()
-    assert all(limit == limits[0] for limit in limits)
+    result = intervals(hits([0, 1, 1, 0, 1]), 200)
+    limits = [limit for metric in ("SemAP", "SemF1") for limit in result[metric].values()]
+    assert limits == [limits[0]] * 6
+    assert limits[0][0] < limits[0][1]

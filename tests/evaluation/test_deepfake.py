@@ -1,11 +1,12 @@
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from anomagent.benchmark.annotations import AnnotationSet, ImageAnnotations
+from anomagent.benchmark.annotations import AnnotationSet, BadEntry, ImageAnnotations
 from anomagent.errors import UsageError
-from anomagent.evaluation.deepfake import Judgement, add_answers, detect, keep_images, read_verdict, read_verdicts
+from anomagent.evaluation.deepfake import Verdicts, add_answers, detect, keep_images, read_verdict, read_verdicts
 from anomagent.evaluation.pairing import Missing, pair_up
 from anomagent.evaluation.scores import EmptyRule, Protocol, Scores, score
 from tests.evaluation.metric_cases import alike, anomalies, pair
@@ -38,7 +39,7 @@ def of_ai(protocol: Protocol = "paper", empty: EmptyRule | None = None) -> Score
     return score(pairs, [alike([[1.0]])] * 3, protocol, empty=empty)
 
 
-def judged(missing: Missing = "error") -> Judgement:
+def judged(missing: Missing = "error") -> Verdicts:
     return read_verdicts(answers(SAID), TRUTH, LABELS, missing)
 
 
@@ -95,24 +96,25 @@ def test_skipped_empty_images_leave_the_mean_only_where_they_were_rightly_judged
 def test_an_ai_image_without_anomalies_counts_by_verdict() -> None:
     # a, rightly judged, is empty on both sides: 1 under score, out under skip. b, wrongly judged, is 0 in either.
     pairs, tables = [pair([], 0, "a.png"), pair([], 0, "b.png")], [alike([], 0)] * 2
-    judgement = Judgement({"a.png": "ai", "b.png": "ai"}, {"a.png": "yes", "b.png": "no"}, "error", (), ())
-    assert detect(judgement, score(pairs, tables))["CSemAP"]["Full"] == 0.5
-    skipped = detect(judgement, score(pairs, tables, empty="skip"))
+    verdicts = Verdicts({"a.png": "ai", "b.png": "ai"}, {"a.png": "yes", "b.png": "no"}, "error", (), ())
+    assert detect(verdicts, score(pairs, tables))["CSemAP"]["Full"] == 0.5
+    skipped = detect(verdicts, score(pairs, tables, empty="skip"))
     assert (skipped["CSemAP"]["Full"], skipped["ai_images"]) == (0.0, 1)
+    right = Verdicts({"a.png": "ai"}, {"a.png": "yes"}, "error", (), ())
     with pytest.raises(UsageError, match="no AI image to average over"):
-        detect(judgement, score(pairs[:1], tables[:1], empty="skip"))
+        detect(right, score(pairs[:1], tables[:1], empty="skip"))
 
 
 def test_a_class_without_images_has_no_accuracy() -> None:
     labels = {"a.png": True}
-    judgement = read_verdicts(answers({"a.png": "yes"}), keep_images(TRUTH, {"a.png"}), labels)
-    result = detect(judgement, score([pair([10], 1, "a.png")], [alike([[1.0]])]))
+    verdicts = read_verdicts(answers({"a.png": "yes"}), keep_images(TRUTH, {"a.png"}), labels)
+    result = detect(verdicts, score([pair([10], 1, "a.png")], [alike([[1.0]])]))
     assert result["Acc_by_class"] == {"real": None, "ai": 1.0}
 
 
 def test_images_of_a_class_are_kept_for_scoring() -> None:
-    judgement = judged()
-    chosen = judgement.chosen("ai")
+    verdicts = judged()
+    chosen = verdicts.chosen("ai")
     pairing = pair_up(keep_images(answers(SAID), chosen), keep_images(TRUTH, chosen))
     assert [p.image for p in pairing.pairs] == ["a.png", "b.png", "c.png"]
 
@@ -142,7 +144,7 @@ def test_missing_answers_are_wrong_or_left_out() -> None:
 
 def test_labels_meet_images_by_base_name() -> None:
     labels = {f"1_fake/{name}": label for name, label in LABELS.items()}
-    assert read_verdicts(answers(SAID), TRUTH, labels).verdicts == judged().verdicts
+    assert read_verdicts(answers(SAID), TRUTH, labels).given == judged().given
     with pytest.raises(UsageError, match="two labels share a base name"):
         read_verdicts(answers(SAID), TRUTH, {**labels, "a.png": True})
 
@@ -165,3 +167,65 @@ def test_answers_may_come_from_a_file_of_their_own() -> None:
     said = {"a.png": ImageAnnotations("a.png", description="Yes."), "r.png": ImageAnnotations("r.png", answer="No")}
     joined = add_answers(pred, AnnotationSet("answers.json", said)).by_base_name()
     assert [(joined[name].answer, len(joined[name].anomalies)) for name in joined] == [("Yes.", 1), ("No", 0)]
+
+
+def test_answers_count_where_the_prediction_failed() -> None:
+    # a: failed, answered "Yes." in the other file; b: failed, its own answer stands; c: failed, no answer.
+    failed = {n: ImageAnnotations(n, failure="unreadable") for n in ("a.png", "b.png", "c.png")}
+    pred = AnnotationSet("pred.json", failed | {"b.png": replace(failed["b.png"], answer="No.")})
+    said = AnnotationSet("answers.json", {"a.png": ImageAnnotations("a.png", answer="Yes.")})
+    joined = add_answers(pred, said)
+    assert joined.images["a.png"].failure == "unreadable"
+    labels = dict.fromkeys(failed, True)
+    found = read_verdicts(joined, keep_images(TRUTH, set(failed)), labels, "empty")
+    assert found.given == {"a.png": "yes", "b.png": "no", "c.png": "unrecognised"}
+    assert found.unanswered == ("c.png",)
+
+
+def test_an_answers_file_without_text_changes_nothing() -> None:
+    pred = answers({"a.png": "Yes."})
+    for text in (None, "", " \n"):
+        nothing = {name: ImageAnnotations(name, answer=text) for name in ("a.png", "b.png")}
+        assert add_answers(pred, AnnotationSet("answers.json", nothing)) == pred
+
+
+def test_judged_ai_images_without_a_score_are_zero_or_reported() -> None:
+    # a, b, c are scored, 1 each, and all called AI. d is in the labels alone: not answered, so wrong in Acc.
+    labels = {**dict.fromkeys(("a.png", "b.png", "c.png", "d.png"), True), "r.png": False}
+    said = answers(dict.fromkeys(("a.png", "b.png", "c.png"), "yes") | {"r.png": "no"})
+    truth = keep_images(TRUTH, {"a.png", "b.png", "c.png", "r.png"})
+    found = read_verdicts(said, truth, labels, "empty")
+    chosen = found.chosen("ai")
+    pairing = pair_up(keep_images(said, chosen), keep_images(truth, chosen), "empty")
+    result = detect(found, score(pairing.pairs, [alike([[1.0]])] * 3))
+    # AI images: 1 1 1 0 is 3/4; with r, rightly judged and empty on both sides (1), 4/5. Acc: d is wrong, 4/5.
+    assert (result["unscored"], result["ai_images"], result["all_images"]["images"]) == (1, 4, 5)
+    assert (result["CSemAP"]["Full"], result["CSemF1"]["Phe"]) == (3 / 4, 3 / 4)
+    assert result["all_images"]["CSemAP"]["Rea"] == pytest.approx(4 / 5)
+    assert result["Acc"] == 4 / 5
+    # Skipped: d is not judged. b, judged but in no pair, is left out of the means and counted.
+    pairs = [pair([10], 1, name) for name in ("a.png", "c.png")]
+    skipped = detect(read_verdicts(said, truth, labels, "skip"), score(pairs, [alike([[1.0]])] * 2))
+    assert (skipped["judged"], skipped["unscored"], skipped["ai_images"]) == (4, 1, 2)
+    assert (skipped["CSemAP"]["Full"], skipped["all_images"]["images"]) == (1.0, 3)
+
+
+def test_bad_entries_of_real_images_are_not_those_of_the_scored_ones() -> None:
+    bad = tuple(BadEntry("pred.json", image, 0, "no name") for image in ("x/a.png", "r.png"))
+    kept = keep_images(replace(answers(SAID), bad=bad), {"a.png"})
+    assert [entry.image for entry in kept.bad] == ["x/a.png"]
+
+
+def test_only_the_part_of_a_split_is_judged() -> None:
+    part = frozenset({"a.png", "r.png", "u.png"})
+    pred = replace(answers({"a.png": "yes"}), part=part)
+    said = AnnotationSet("s.json", {n: ImageAnnotations(n, answer="no") for n in ("b.png", "r.png")})
+    joined = add_answers(pred, said)
+    assert [*joined.images] == ["a.png", "r.png"]
+    truth = replace(keep_images(TRUTH, {"a.png"}), part=part)
+    with pytest.raises(UsageError, match=r"0 labelled images have no answer .* 1 images have no label \('u\.png'\)"):
+        read_verdicts(joined, truth, LABELS)
+    found = read_verdicts(joined, truth, LABELS, "empty")
+    assert found.given == {"a.png": "yes", "r.png": "no"}
+    assert found.unlabelled == ("u.png",)
+    assert keep_images(joined, found.chosen("ai")).part == {"a.png"}

@@ -283,9 +283,9 @@ def test_people_may_write_json_lines(tmp_path: Path) -> None:
     lines = [{"image": "a", "prediction": 0, "ground_truth": 1, "same": value} for value in (True, 0, "Yes")]
     path.write_text("\ufeff" + "\n\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
     assert [(human.same, human.place) for human in read_human_pairs(path)] == [
-        (True, f"{path}, line 1"),
-        (False, f"{path}, line 3"),
-        (True, f"{path}, line 5"),
+        (True, f"{path}: line 1"),
+        (False, f"{path}: line 3"),
+        (True, f"{path}: line 5"),
     ]
 
 
@@ -295,21 +295,23 @@ HEAD = "image,prediction,ground_truth,same\n"
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("p.csv", "", "line 1: no column 'image'"),
-        ("p.csv", "image,prediction,same\n", "line 1: no column 'ground_truth'"),
+        ("p.csv", "", "is empty"),
+        ("p.csv", HEAD, "nothing in a column 'image'; a row for each pair needs image, prediction, ground_truth, same"),
+        ("p.csv", "image,prediction,same\na,0,1\n", "nothing in a column 'ground_truth'"),
         ("p.csv", f"{HEAD}a,0,0,1\na,0,0,maybe\n", "line 3: the field same must be .*, not 'maybe'"),
-        ("p.csv", f"{HEAD}a,0,0\n", "line 2: the field same"),
-        ("p.csv", f"{HEAD}a,0,0,1,1\n", "line 2: more cells than columns"),
+        ("p.csv", f"{HEAD}a,0,0,1\na,0,0,\n", "line 3: the field same"),
+        ("p.csv", f"{HEAD}a,0,0\n", "line 2: 3 values for 4 columns"),
+        ("p.csv", f"{HEAD}a,0,0,1,1\n", "line 2: 5 values for 4 columns"),
         ("p.csv", f"{HEAD}a,-1,0,1\n", "line 2: the field prediction must be an index from 0, not '-1'"),
         ("p.csv", f"{HEAD}a,0,x,1\n", "line 2: the field ground_truth"),
         ("p.csv", f"{HEAD}a,0,{'9' * 99},1\n", "line 2: the field ground_truth"),
-        ("p.csv", f"{HEAD},0,0,1\n", "line 2: the field image"),
-        ("p.csv", f'{HEAD}"a"b,0,0,1\n', "line 2: not CSV"),
-        ("p.csv", f"{HEAD}{'a' * 200_000},0,0,1\n", "line 2: not CSV"),
-        ("p.jsonl", "{}\n", "line 1: the field image"),
-        ("p.jsonl", "[1]\n", "line 1: not an object"),
-        ("p.jsonl", '{"image": "a"\n', "line 1: not JSON"),
-        ("p.jsonl", "[" * 100_000, "line 1: not JSON"),
+        ("p.csv", f"{HEAD}a,0,0,1\n,0,0,1\n", "line 3: the field image"),
+        ("p.csv", f'{HEAD}"a"b,0,0,1\n', "is no CSV that can be read"),
+        ("p.csv", f"{HEAD}{'a' * 200_000},0,0,1\n", "is no CSV that can be read"),
+        ("p.jsonl", "{}\n", "nothing in a column 'image'"),
+        ("p.jsonl", "[1]\n", "entry 1: it is a number, not an object"),
+        ("p.jsonl", '{"image": "a"\n', "not JSON .line 2"),
+        ("p.jsonl", "[" * 100_000, "nested too deeply"),
         ("p.jsonl", '{"image": "a", "prediction": true, "ground_truth": 0, "same": 1}', "the field prediction"),
         ("p.jsonl", '{"image": "a", "prediction": 0, "ground_truth": 1.0, "same": 1}', "the field ground_truth"),
     ],
@@ -324,7 +326,7 @@ def test_a_file_that_is_wrong_is_said_with_its_line(name: str, text: str, messag
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_bytes(b"\xff\xfe\x00")
-    for name, message in (("p.csv", "not UTF-8 text"), ("gone.csv", "No such file")):
+    for name, message in (("p.csv", "is not UTF-8 text"), ("gone.csv", "no such file")):
         with pytest.raises(UsageError, match=message):
             read_human_pairs(tmp_path / name)
 

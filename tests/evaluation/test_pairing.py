@@ -1,8 +1,14 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from anomagent.benchmark.annotations import BadEntry, ImageAnnotations
+from anomagent.benchmark.reading import read_annotations
 from anomagent.errors import UsageError
 from anomagent.evaluation.pairing import pair_up
+from anomagent.evaluation.summary import describe_missing
 from tests.evaluation.metric_cases import a_set, anomalies
 
 ONE, TWO = anomalies(10), anomalies(10, 20)
@@ -82,6 +88,38 @@ def test_bad_entries_are_counted() -> None:
     predictions = type(predictions)("p", {"a.png": ImageAnnotations("a.png", ONE)}, (bad, bad))
     pairing = pair_up(predictions, a_set("g", {"a.png": ONE}))
     assert (pairing.bad_predictions, pairing.bad_ground_truth) == (2, 0)
+
+
+def test_images_of_the_split_in_neither_file_are_an_error_or_counted() -> None:
+    part = frozenset({"a.png", "y.png", "x.png"})
+    predictions, truth = (replace(a_set(source, {"a.png": ONE}), part=part) for source in ("p", "g"))
+    with pytest.raises(UsageError, match=r"counterpart: 2 of the split in neither \('x\.png', 'y\.png'\); pass"):
+        pair_up(predictions, truth)
+    for missing in ("empty", "skip"):
+        pairing = pair_up(predictions, truth, missing)
+        assert [p.image for p in pairing.pairs] == ["a.png"]
+        assert pairing.only_split == ("x.png", "y.png")
+        assert describe_missing(pairing)["only_split"] == 2
+
+
+def test_images_of_the_split_that_failed_or_are_on_one_side_are_not_counted_twice() -> None:
+    part = frozenset({"a.png", "b.png", "c.png"})
+    predictions = replace(a_set("p", {"a.png": ONE}, b="refused"), part=part)
+    truth = replace(a_set("g", {"a.png": ONE, "c.png": TWO}), part=part)
+    pairing = pair_up(predictions, truth, "skip")
+    assert (pairing.only_split, pairing.only_ground_truth, list(pairing.failures)) == ((), ("c.png",), ["b.png"])
+
+
+def test_an_unreadable_list_never_passes_for_rightly_finding_nothing(tmp_path: Path) -> None:
+    """Nothing on both sides scores 1 under the paper's protocol; an entry without severity is not nothing."""
+    unreadable = {"Name": "n", "Observed Phenomenon": "p", "Reasoning": "r", "Severity Score": "high"}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"a.png": [unreadable], "b.png": []}))
+    predictions, truth = read_annotations(path), a_set("g", {"a.png": (), "b.png": ()})
+    with pytest.raises(UsageError, match=r"1 failed \('a\.png': .no entry of its list can be read"):
+        pair_up(predictions, truth)
+    for missing in ("empty", "skip"):
+        assert [p.image for p in pair_up(predictions, truth, missing).pairs] == ["b.png"]
 
 
 def test_nothing_in_common_is_an_error_even_where_missing_images_may_be_skipped() -> None:

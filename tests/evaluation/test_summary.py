@@ -57,7 +57,7 @@ def test_what_was_evaluated_and_how_is_said() -> None:
         "layer": 19,
         "images": 4,
         "empty": {"rule": "score", "both": 1, "predictions": 1, "ground_truth": 1, "left_out": 0},
-        "missing": {"rule": "empty", "only_predictions": 1, "only_ground_truth": 1, "failed": 1},
+        "missing": {"rule": "empty", "only_predictions": 1, "only_ground_truth": 1, "only_split": 0, "failed": 1},
         "failures": [{"image": "d", "reason": "refused"}],
         "partial": [],
         "bad_entries": {"predictions": 3, "ground_truth": 1},

@@ -8,7 +8,7 @@ from anomagent.audit.audit import Generator, audit
 from anomagent.benchmark.annotations import AnnotationSet
 from anomagent.report.audit import facts_of, tables_of, write_audit
 from anomagent.report.tables import Table
-from anomagent.state.findings import Anomaly
+from anomagent.state.findings import Anomaly, UsageTotals
 from tests.audit.builders import annotations, generator
 from tests.cli.scored import HOSTILE, Page, assert_harmless
 
@@ -73,6 +73,26 @@ def test_facts_count_what_is_in_no_mean() -> None:
     assert said[2] == "Kinds by rules, failed for 1 image."
     assert said[3] == "2 images analysed in part only: what was found in them counts."
     assert said[4].startswith("Not compared prompt by prompt: no prompt is known for")
+
+
+def test_facts_of_a_manifest_and_of_a_model_that_names_kinds() -> None:
+    paired = [generator(name, [[0], [0]], ["a cat", "a dog"]) for name in ("p", "q")]
+    usage = UsageTotals(calls=2, input_tokens=30, usd=0.5).model_dump()
+    found = audited(*paired, kinds_usage=usage, manifest={"without_result": 3, "unknown": 4})
+    found["generators"][1]["without_result"] = 3
+
+    said = facts_of(found)
+    assert said[2].startswith("Kinds by rules, failed for 0 images; 2 calls, 0 from the ledger, 30 input tokens")
+    assert said[3] == (
+        "Listed by the manifest and without a result, in no mean: 3 (q 3); with a result and not listed: 4."
+    )
+    assert said[4] == "Prompt by prompt: 2 common prompts: too few for a p-value, which needs 10."
+
+
+def test_few_prompts_have_no_p_value() -> None:
+    paired = [generator(name, [[0], [0]], ["a cat", "a dog"]) for name in ("p", "q")]
+
+    assert list(tables(*paired)["Paired over prompts"].rows[0].cells) == ["p - q", "0.000", "0.000", "0.000", "–", "–"]
 
 
 def test_pairs_and_agreement_are_tables() -> None:

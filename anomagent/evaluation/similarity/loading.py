@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from anomagent.errors import ConfigurationError
 from anomagent.evaluation.similarity.backbone import LOCAL_HINT, Backbone
-from anomagent.models.files import directory_hash
+from anomagent.evaluation.similarity.content import content_hash
+from anomagent.evaluation.similarity.devices import find_device
 
 FAMILIES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "bert": ("BertModel", {"add_pooling_layer": False}),
@@ -50,21 +51,18 @@ def load(backbone: Backbone) -> Loaded:
         from safetensors import SafetensorError
     except ImportError as error:
         raise ConfigurationError(f"similarity needs more packages: pip install 'anomagent[local]' ({error})") from error
-    device = _device(backbone.device)
+    device = find_device(backbone.device)
     unusable = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, EOFError)
     try:
         with _quiet():
-            return _load_from(_on_disk(backbone.name), backbone, device)
+            return _load_from(backbone.directory or _snapshot(backbone.name), backbone, device)
     except (*unusable, pickle.UnpicklingError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise ConfigurationError(f"backbone {backbone.name} cannot be loaded: {reason}; {LOCAL_HINT}") from error
 
 
-def _on_disk(name: str) -> Path:
-    """The directory of a backbone; a hub's model that is not in the hub's cache is downloaded."""
-    directory = Path(name).expanduser()
-    if directory.is_dir():
-        return directory
+def _snapshot(name: str) -> Path:
+    """The directory of a hub's model; one that is not whole in the hub's cache is downloaded."""
     from huggingface_hub import snapshot_download
 
     try:
@@ -100,7 +98,7 @@ def _load_from(directory: Path, backbone: Backbone, device: str) -> Loaded:
         raise ValueError(f"its tokenizer has {len(tokenizer)} tokens, its model {config.vocab_size}")
     dtype = torch.bfloat16 if backbone.precision == "bf16" else torch.float32
     model = _load_model(directory, config, dtype).to(device).eval()
-    revision = f"{backbone.name}@{directory.name}" if backbone.directory is None else directory_hash(directory)
+    revision = f"{backbone.name}@{directory.name}" if backbone.directory is None else content_hash(directory)
     identity = f"{revision} layer {backbone.depth} {backbone.precision}"
     return Loaded(model, tokenizer, _positions(config), identity)
 
@@ -132,18 +130,6 @@ def _positions(config: Any) -> int | None:
     """How many positions the model knows; RoBERTa's begin behind the padding's, T5's are relative."""
     known = getattr(config, "max_position_embeddings", None)
     return known - config.pad_token_id - 1 if known and config.model_type == "roberta" else known
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigurationError(f"device {name} cannot be used here; choose auto or cpu") from error
-    return name
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 from anomagent.evaluation.pairs import Pair, Similarity
 from anomagent.evaluation.similarity.backbone import Backbone
 from anomagent.evaluation.similarity.cache import EmbeddingCache
+from anomagent.evaluation.similarity.devices import why_bf16_is_slow
 from anomagent.evaluation.similarity.embedder import Embedded, Embedder
 from anomagent.evaluation.similarity.matching import match
 from anomagent.evaluation.similarity.memory import give_back_memory
@@ -20,7 +21,8 @@ class Scorer:
 
     Gives the F1 of `bert-score` (idf off, no baseline) pair by pair. Each text is embedded once per window of
     `window_tokens` tokens, in batches of `batch_tokens`; neither changes results beyond rounding. `cache` keeps ground
-    truth between runs, None keeps nothing; `threads` are the CPU's, None leaves torch as it is.
+    truth between runs, None keeps nothing; `threads` are the CPU's, None leaves torch as it is; `note` is told where
+    bf16 brings nothing on this machine.
     Raises `ConfigurationError` where the backbone cannot be loaded.
     """
 
@@ -32,8 +34,12 @@ class Scorer:
         batch_tokens: int = 2048,
         window_tokens: int = 65_536,
         threads: int | None = None,
+        note: Callable[[str], object] = lambda _: None,
     ) -> None:
-        self._embedder = Embedder(backbone or Backbone(), batch_tokens, threads)
+        backbone = backbone or Backbone()
+        self._embedder = Embedder(backbone, batch_tokens, threads)
+        if backbone.precision == "bf16" and (reason := why_bf16_is_slow(self._embedder.device)):
+            note(reason)
         self._cache = cache
         self._window_tokens = window_tokens
         self.truncated = 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +12,10 @@ from safetensors.torch import load_file, save_file
 from transformers import GPT2Config
 from transformers.utils import logging
 
+from anomagent.benchmark.published import published_table
 from anomagent.errors import ConfigurationError
 from anomagent.evaluation.similarity import KNOWN_LAYERS, Backbone
+from anomagent.evaluation.similarity.content import content_hash
 from anomagent.evaluation.similarity.loading import load
 from tests.evaluation.similarity import tiny
 
@@ -44,6 +47,30 @@ def test_settings_that_cannot_work(tmp_path: Path) -> None:
         Backbone(str(tmp_path / "nowhere"), 3)
 
 
+@pytest.mark.parametrize("name", KNOWN_LAYERS)
+def test_a_local_directory_never_passes_for_a_hubs_model(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.save("bert", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=rf"^backbone \./{name}: say with --layer N which layer is compared"):
+        Backbone(name)
+    local = Backbone(name, 2)
+    assert (local.name, local.depth, local.directory) == (f"./{name}", 2, Path(name))
+    assert replace(local, precision="bf16").name == local.name
+    assert load(local).identity == load(Backbone(str(tmp_path / name), 2)).identity
+    assert published_table(local.name) is None
+    assert published_table(name) is not None
+
+
+def test_names_that_no_path_can_have(tmp_path: Path) -> None:
+    """They are no directories; the hub's client refuses them later in its own words."""
+    for name in ("a" * 5000, "a\0b"):
+        assert Backbone(name, 2).directory is None
+    with pytest.raises(ConfigurationError, match="there is no directory ~nobody-of-that-name"):
+        Backbone("~nobody-of-that-name/model", 2)
+
+
 def test_a_layer_that_the_model_does_not_have(tiny_bert: Backbone) -> None:
     assert refusal(Backbone(tiny_bert.name, 4)) == f"backbone {tiny_bert.name} has no layer 4; choose --layer 1 to 3"
     assert load(Backbone(tiny_bert.name, 3)).model.config.num_hidden_layers == 3
@@ -67,7 +94,8 @@ def test_only_the_first_layers_are_kept_without_a_word(
 
 def test_the_identity_is_content_layer_and_precision(tmp_path: Path) -> None:
     one, two = (tiny.save("bert", tmp_path / name) for name in ("one", "two"))
-    assert load(Backbone(one, 2)).identity == load(Backbone(two, 2)).identity
+    content = content_hash(tmp_path / "one")
+    assert load(Backbone(one, 2)).identity == load(Backbone(two, 2)).identity == f"{content} layer 2 fp32"
     others = [Backbone(one, 1), Backbone(one, 2, precision="bf16")]
     config = json.loads((tmp_path / "two" / "config.json").read_text())
     (tmp_path / "two" / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
@@ -145,7 +173,8 @@ def test_half_a_model_in_the_hubs_cache_is_fetched_again(monkeypatch: pytest.Mon
 
 
 def test_a_device_that_is_not_there(tiny_bert: Backbone) -> None:
-    assert "device nonsense cannot be used here" in refusal(Backbone(tiny_bert.name, 2, device="nonsense"))
+    said = refusal(Backbone(tiny_bert.name, 2, device="cuda:999"))
+    assert said == "device cuda:999 cannot be used here; choose auto or cpu"
 
 
 def test_a_tokenizer_that_is_a_sentencepiece_model_alone(tmp_path: Path) -> None:

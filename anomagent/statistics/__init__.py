@@ -1,0 +1,1 @@
+"""How sure a figure is: resampling that evaluation and audit share."""
