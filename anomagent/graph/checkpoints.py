@@ -2,8 +2,9 @@
 
 import importlib.util
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -27,7 +28,12 @@ async def open_checkpointer(path: Path, url: str | None) -> AsyncGenerator[BaseC
             # A lost checkpoint costs no call (the ledger has them), so a crash of the machine may take the last ones.
             await saver.conn.execute("PRAGMA synchronous=NORMAL")
             await saver.conn.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
-            yield saver
+            try:
+                yield saver
+            finally:
+                # A write that failed, on a full disk for instance, leaves its transaction open, and with it a lock.
+                with suppress(sqlite3.Error):
+                    await saver.conn.rollback()
         return
     if importlib.util.find_spec("psycopg_pool") is None:
         raise ConfigurationError("checkpoints in Postgres need an extra: pip install 'anomagent[postgres]'")

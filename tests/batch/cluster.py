@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 # Read when Ray is imported: nodes that are on this machine only, and nothing that calls home.
 os.environ |= {
@@ -18,6 +19,8 @@ os.environ |= {
 
 
 def main(folder: str) -> None:
+    os.environ["RAY_TMPDIR"] = folder  # else Ray writes to a folder of the machine, which need not be there
+    Path(folder, "ray").mkdir(parents=True, exist_ok=True)
     from ray.cluster_utils import Cluster  # pyright: ignore[reportMissingTypeStubs]
 
     node = {"num_cpus": 2, "node_ip_address": "127.0.0.1", "object_store_memory": 100_000_000}
