@@ -96,9 +96,12 @@ def encode(image: Image.Image) -> tuple[str, bytes]:
 
 
 class DataUrls:
-    """The last images as data URLs, so that the many calls about one image encode it once. For one event loop."""
+    """The last images as data URLs, so that the many calls about one image encode it once. For one event loop.
 
-    def __init__(self, size: int = 32) -> None:
+    `size` is more than the images that a batch works on at once with 128 calls in flight.
+    """
+
+    def __init__(self, size: int = 128) -> None:
         self._size = size
         self._entries: OrderedDict[tuple[str, int], asyncio.Task[str]] = OrderedDict()
 
