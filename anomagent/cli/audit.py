@@ -40,7 +40,9 @@ def audit(
         typer.Option(metavar="FILE", help="For images: a list of prompts by id.", show_default="beside the images"),
     ] = None,
     bad_entries: scoring.BadEntriesOption = "error",
-    bootstrap: Annotated[int, typer.Option(metavar="N", help="Resamples of the 95 % intervals.")] = 2000,
+    bootstrap: Annotated[
+        int, typer.Option(max=scoring.MOST_RESAMPLES, metavar="N", help="Resamples of the 95 % intervals.")
+    ] = 2000,
     seed: scoring.SeedOption = 0,
     kinds: Annotated[str, typer.Option(metavar="rules|MODEL", help="Who assigns the kinds of anomalies.")] = "rules",
     against: Annotated[

@@ -30,7 +30,10 @@ def compare(
     threads: options.ThreadsOption = None,
     cache: options.CacheOption = None,
     no_cache: options.NoCacheOption = False,
-    bootstrap: Annotated[int, typer.Option(min=100, metavar="N", help="Resamples of the paired bootstrap.")] = 10_000,
+    bootstrap: Annotated[
+        int,
+        typer.Option(min=100, max=options.MOST_RESAMPLES, metavar="N", help="Resamples of the paired bootstrap."),
+    ] = 10_000,
     seed: options.SeedOption = 0,
     workspace: WorkspaceOption = None,
     json: options.JsonOption = False,

@@ -76,10 +76,9 @@ def evaluate(
     check_folder(out)
     find_picture = pictures_for(images, settings) if html else None
     from anomagent.benchmark.labels import other_files, read_labels
-    from anomagent.benchmark.reading import read_annotations
     from anomagent.cli.judging import Judging
     from anomagent.cli.scoring import Comparing
-    from anomagent.evaluation.deepfake import add_answers, detect, keep_images, read_verdicts
+    from anomagent.evaluation.deepfake import add_answers, detect, keep_images, read_answers, read_verdicts
     from anomagent.evaluation.evaluate import Choices
     from anomagent.evaluation.evaluate import evaluate as score
     from anomagent.evaluation.pairing import pair_up
@@ -90,7 +89,7 @@ def evaluate(
     predictions, truth = (only_part(read_side(side, settings, bad_entries), split, part) for side in (pred, gt))
     verdicts = None
     if deepfake:
-        said = add_answers(predictions, read_annotations(answers)) if answers else predictions
+        said = add_answers(predictions, read_answers(answers)) if answers else predictions
         verdicts = read_verdicts(said, truth, read_labels(deepfake), missing)
         if others := other_files(deepfake):
             note(f"{deepfake}: {count(len(others), 'file')} not called like an image, so without a label: {others[0]}")
@@ -112,14 +111,15 @@ def evaluate(
         result["bootstrap"] = _intervals(evaluation, bootstrap, seed)
     if by:
         result["by"] = _groups(evaluation, by, origins)
+    judged = None
     if judging:
-        result["judge"] = judging.report(evaluation)
+        result["judge"], judged = judging.report(evaluation)
     _show(result, published, json)
     # The figures may have taken hours: they are out before anything is written that may fail.
     if out:
         from anomagent.cli.score_files import write_folder
 
-        write_folder(out, table, result, evaluation)
+        write_folder(out, table, result, evaluation, verdicts, judged)
     if html and find_picture:
         from anomagent.report.evaluation import write_evaluation
 

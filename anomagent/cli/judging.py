@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from anomagent.cli.console import note
 from anomagent.cli.scoring import counted_progress
-from anomagent.errors import ConfigurationError, UsageError
+from anomagent.errors import ConfigurationError
+from anomagent.report.costs import count
 
 if TYPE_CHECKING:
     from anomagent.config import Settings
     from anomagent.evaluation.evaluate import Evaluation
     from anomagent.evaluation.human_pairs import HumanPair
     from anomagent.evaluation.judge import Judgement
+    from anomagent.evaluation.judge_report import Judged
     from anomagent.evaluation.pairs import Pair
     from anomagent.state.context import Role
 
@@ -50,41 +52,25 @@ class Judging:
 
         check_human_pairs(self.people or (), pairs)
 
-    def report(self, evaluation: "Evaluation") -> "dict[str, Any]":
-        """Ask about every image and compare: see `report_judge`. `SemF1` is None where every answer failed."""
+    def report(self, evaluation: "Evaluation") -> "tuple[dict[str, Any], list[Judged]]":
+        """Ask about every image and compare, see `report_judge`; and the judged images behind the figures."""
         from anomagent.evaluation.judge import estimate
-        from anomagent.evaluation.judge_report import report_judge
+        from anomagent.evaluation.judge_report import match_images, report_judge
 
         pairs = evaluation.pairing.pairs
         expected = estimate(pairs)
         note(
-            f"judge {self.model}: at most {expected.calls:,} calls, about {expected.input_tokens:,} input tokens; "
-            f"finished ones are in {self.settings.workspace}"
+            f"judge {self.model}: at most {count(expected.calls, 'call')}, about {expected.input_tokens:,} input "
+            f"tokens; finished ones are in {self.settings.workspace}"
         )
         judgements = asyncio.run(_judge(self.settings, pairs))
-        rules = evaluation.scores.rules
-        try:
-            return report_judge(
-                self.model,
-                pairs,
-                judgements,
-                evaluation.similarities,
-                empty=rules.empty,
-                thresholds=rules.thresholds,
-                scores=evaluation.scores,
-                humans=self.people,
-            )
-        except UsageError as nothing_judged:
-            # BERTScore's figures may have taken hours, and are right without a judge.
-            return {"model": self.model, "SemF1": None, "failures": _failures(judgements), "note": str(nothing_judged)}
-
-
-def _failures(judgements: "Sequence[Judgement]") -> list[dict[str, str]]:
-    return [
-        {"image": said.image, "error": said.failure["error"], "reason": said.failure["message"]}
-        for said in judgements
-        if said.failure
-    ]
+        judged = match_images(pairs, judgements, evaluation.similarities)
+        scores, people = evaluation.scores, self.people
+        rules = scores.rules.empty, scores.rules.thresholds
+        report = report_judge(
+            self.model, pairs, judgements, judged, empty=rules[0], thresholds=rules[1], scores=scores, humans=people
+        )
+        return report, judged
 
 
 async def prepare(settings: "Settings", role: "Role") -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,24 +10,36 @@ from anomagent.cli.console import note
 from anomagent.errors import UsageError
 
 if TYPE_CHECKING:
+    from anomagent.evaluation.deepfake import Verdicts
     from anomagent.evaluation.evaluate import Evaluation
+    from anomagent.evaluation.judge_report import Judged
 
 
 def write_folder(
-    folder: Path, form: Literal["csv", "parquet"], result: Mapping[str, Any], evaluation: "Evaluation"
+    folder: Path,
+    form: Literal["csv", "parquet"],
+    result: Mapping[str, Any],
+    evaluation: "Evaluation",
+    verdicts: "Verdicts | None" = None,
+    judged: "Sequence[Judged] | None" = None,
 ) -> None:
-    """Write the tables images and matches, the plot curve.svg where the result has a curve, and result.json at last.
+    """Write the tables images, matches and, where there are such, verdicts and judged; result.json comes last.
 
-    Each file is written whole or not at all. Raises `UsageError` where one cannot be written.
+    The plot curve.svg is there where the result has a curve. Each file is written whole or not at all. Raises
+    `UsageError` where one cannot be written.
     """
+    from anomagent.evaluation import tables
     from anomagent.evaluation.table_files import write_table
-    from anomagent.evaluation.tables import IMAGE_COLUMNS, MATCH_COLUMNS, image_rows, match_rows
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_table(IMAGE_COLUMNS, image_rows(evaluation.scores), folder / f"images.{form}")
-        matches = match_rows(evaluation.scores, evaluation.pairing.pairs)
-        write_table(MATCH_COLUMNS, matches, folder / f"matches.{form}")
+        write_table(tables.IMAGE_COLUMNS, tables.image_rows(evaluation.scores), folder / f"images.{form}")
+        matches = tables.match_rows(evaluation.scores, evaluation.pairing.pairs)
+        write_table(tables.MATCH_COLUMNS, matches, folder / f"matches.{form}")
+        if verdicts:
+            write_table(tables.VERDICT_COLUMNS, tables.verdict_rows(verdicts), folder / f"verdicts.{form}")
+        if judged is not None:
+            write_table(tables.JUDGED_COLUMNS, tables.judged_rows(judged), folder / f"judged.{form}")
         if "curve" in result:
             from anomagent.report.evaluation import curve_of, draw_threshold_curve
 

@@ -9,6 +9,8 @@ import typer
 from anomagent.cli.sides import BadEntries
 from anomagent.errors import ConfigurationError
 
+MOST_RESAMPLES = 1_000_000
+"""More change no digit that is shown, and take memory without end."""
 SCORING, SIMILARITY, BESIDE, OUTPUT = "Scoring", "Similarity", "Beside the figures", "Output"
 
 
@@ -93,7 +95,9 @@ DeepfakeOption = Annotated[
 ]
 AnswersOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The yes/no answers, where PRED has none.", rich_help_panel=BESIDE),
+    typer.Option(
+        metavar="FILE", help="The yes/no answers, where PRED has none; CSV: image, answer.", rich_help_panel=BESIDE
+    ),
 ]
 PublishedOption = Annotated[
     bool, typer.Option("--published", help="Show the published systems beside.", rich_help_panel=BESIDE)
@@ -101,7 +105,13 @@ PublishedOption = Annotated[
 CurveOption = Annotated[bool, typer.Option("--curve", help="Thresholds 0.5 to 0.95.", rich_help_panel=BESIDE)]
 BootstrapOption = Annotated[
     int | None,
-    typer.Option(min=100, metavar="N", help="95 % intervals from N resamples, 100 or more.", rich_help_panel=BESIDE),
+    typer.Option(
+        min=100,
+        max=MOST_RESAMPLES,
+        metavar="N",
+        help="95 % intervals from N resamples, 100 or more.",
+        rich_help_panel=BESIDE,
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the resamples.", rich_help_panel=BESIDE)]
 
@@ -138,7 +148,7 @@ HumanPairsOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]
 OutOption = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Write result.json, images, matches and the curve there.", rich_help_panel=OUTPUT),
+    typer.Option(metavar="DIR", help="Write result.json and every table behind it there.", rich_help_panel=OUTPUT),
 ]
 TableOption = Annotated[
     Literal["csv", "parquet"], typer.Option(help="Form of the tables in --out.", rich_help_panel=OUTPUT)

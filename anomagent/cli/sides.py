@@ -26,10 +26,11 @@ def read_side(what: str, settings: "Settings", bad_entries: BadEntries) -> "Anno
     Raises `UsageError` where it is none of them, and for entries that are no anomaly unless these are to be skipped.
     """
     from anomagent.benchmark.reading import read_annotations, require_whole
+    from anomagent.report.costs import count
     from anomagent.store.annotations import annotations_of
 
     if workspace := workspace_of(what, settings):
-        return annotations_of(workspace, None if isdir(what) else what)
+        return annotations_of(workspace) if isdir(what) else _run_of(workspace, what)
     if isdir(what):
         raise UsageError(f"{what}: a folder that is no workspace; give a prediction file, a run's id or a workspace")
     if not exists(what):
@@ -38,12 +39,21 @@ def read_side(what: str, settings: "Settings", bad_entries: BadEntries) -> "Anno
     if bad_entries == "error":
         require_whole(annotations)
     elif annotations.bad:
-        first = annotations.bad[0]
-        note(
-            f"{annotations.source}: {len(annotations.bad)} entries are left out, such as entry {first.index + 1} of "
-            f"{first.image}: {first.reason}"
-        )
+        first, left_out = annotations.bad[0], count(len(annotations.bad), "entry", "entries")
+        example = f"entry {first.index + 1} of {first.image}: {first.reason}"
+        note(f"{annotations.source}: {left_out} left out, such as {example}")
     return annotations
+
+
+def _run_of(workspace: "Workspace", run_id: str) -> "AnnotationSet":
+    from anomagent.store.annotations import annotations_of
+
+    try:
+        return annotations_of(workspace, run_id)
+    except UsageError as error:
+        # Most who name no run have mistyped a path.
+        here = f"{run_id}: no such file, and no run of that name in"
+        raise UsageError(str(error).replace(f"no run {run_id!r} in", here)) from error
 
 
 def workspace_of(what: str, settings: "Settings") -> "Workspace | None":

@@ -2,15 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomagent.benchmark.annotations import AnnotationSet, ImageAnnotations, base_name
+from anomagent.benchmark.documents import read_text, shown
 from anomagent.benchmark.labels import Labels
+from anomagent.benchmark.reading import read_annotations
+from anomagent.benchmark.tables import is_parquet, read_rows, text_in
 from anomagent.errors import UsageError
 from anomagent.evaluation.pairing import Missing, name_some
 from anomagent.evaluation.pairs import VIEWS
@@ -39,6 +43,8 @@ class Verdicts:
     """Labelled images without an answer: `unrecognised` under `empty`, not judged under `skip`."""
     unlabelled: tuple[str, ...]
     """Images of the predictions, the ground truth or the part of the split without a label: never judged."""
+    answers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The words behind `given`, of the images that have an answer."""
 
     def chosen(self, label: Label) -> frozenset[str]:
         """Base names of the judged images of one class."""
@@ -51,6 +57,25 @@ def read_verdict(answer: str) -> Verdict:
     if match is None:
         return "unrecognised"
     return "yes" if match[1].lower() == "yes" else "no"
+
+
+def read_answers(path: Path) -> AnnotationSet:
+    """The answers of a table with the columns image and answer (CSV, Parquet), or of a file as of predictions.
+
+    A row without an answer says nothing. Raises `UsageError` for what cannot be read, a row without an image, and an
+    image that is there twice.
+    """
+    if not is_parquet(path) and read_text(path).lstrip().startswith(("{", "[")):
+        return read_annotations(path)
+    images: dict[str, ImageAnnotations] = {}
+    for row in read_rows(path, ("image", "answer")):
+        image, answer = (text_in(row, column, path) for column in ("image", "answer"))
+        if image is None or not base_name(image).strip():
+            raise UsageError(f"{path}: {row.place}: no image; a table of answers needs the columns image and answer")
+        if image in images:
+            raise UsageError(f"{path}: {row.place}: {shown(image)} is there twice; keep one")
+        images[image] = ImageAnnotations(image, answer=answer)
+    return AnnotationSet(str(path), images)
 
 
 def add_answers(predictions: AnnotationSet, answers: AnnotationSet) -> AnnotationSet:
@@ -85,26 +110,23 @@ def read_verdicts(
     contradicted = [name for name, label in by_name.items() if label == "real" and _anomalies(truth, name)]
     if contradicted:
         raise UsageError(
-            f"{ground_truth.source} has anomalies in {len(contradicted)} images labelled real "
+            f"{ground_truth.source} has anomalies in {_nouns(len(contradicted), 'image')} labelled real "
             f"({name_some(contradicted)}); correct the labels or the ground truth"
         )
     unanswered = tuple(name for name in by_name if _answer(answers, name) is None)
     named = [*truth, *answers, *sorted(predictions.part or ())]
     unlabelled = tuple(name for name in dict.fromkeys(named) if name not in by_name)
     if missing == "error" and (unanswered or unlabelled):
-        raise UsageError(
-            f"{len(unanswered)} labelled images have no answer in {predictions.source} ({name_some(unanswered)}) and "
-            f"{len(unlabelled)} images have no label ({name_some(unlabelled)}); pass --missing empty to count a "
-            "missing answer as wrong, --missing skip to leave such images out, or --answers FILE"
-        )
+        raise UsageError(_complaint(predictions.source, unanswered, unlabelled))
     left_out = set(unanswered) if missing == "skip" else set[str]()
     judged: dict[str, Label] = {name: label for name, label in by_name.items() if name not in left_out}
     if "ai" not in judged.values():
         raise UsageError(
             "no image labelled AI is left to judge, and CSemAP and CSemF1 are over those; check the labels"
         )
-    given: dict[str, Verdict] = {name: read_verdict(_answer(answers, name) or "") for name in judged}
-    return Verdicts(judged, given, missing, unanswered, unlabelled)
+    said = {name: answer for name in judged if (answer := _answer(answers, name)) is not None}
+    given: dict[str, Verdict] = {name: read_verdict(said.get(name, "")) for name in judged}
+    return Verdicts(judged, given, missing, unanswered, unlabelled, said)
 
 
 def keep_images(annotations: AnnotationSet, names: Set[str]) -> AnnotationSet:
@@ -183,6 +205,24 @@ def _by_view(rows: NDArray[np.float64]) -> dict[str, float]:
     if not len(rows):
         raise UsageError("no AI image to average over: all are empty on both sides, and --empty skip leaves those out")
     return {view: float(value) for view, value in zip(VIEWS, rows.mean(axis=0), strict=True)}
+
+
+def _complaint(source: str, unanswered: Sequence[str], unlabelled: Sequence[str]) -> str:
+    parts: list[str] = []
+    if unanswered:
+        words = _nouns(len(unanswered), "labelled image"), "has" if len(unanswered) == 1 else "have"
+        parts.append(f"{' '.join(words)} no answer in {source} ({name_some(unanswered)})")
+    if unlabelled:
+        words = _nouns(len(unlabelled), "image"), "has" if len(unlabelled) == 1 else "have"
+        parts.append(f"{' '.join(words)} no label ({name_some(unlabelled)})")
+    return (
+        f"{' and '.join(parts)}; pass --missing empty to count a missing answer as wrong, --missing skip to leave such "
+        "images out, or --answers FILE"
+    )
+
+
+def _nouns(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _anomalies(images: Mapping[str, ImageAnnotations], name: str) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomagent.errors import UsageError
 from anomagent.evaluation.agreement import Agreement
 from anomagent.evaluation.human_pairs import HumanPair, check_human_pairs
 from anomagent.evaluation.judge import Judgement
@@ -76,32 +75,32 @@ def report_judge(
     model: str,
     pairs: Sequence[Pair],
     judgements: Sequence[Judgement],
-    similarities: Iterable[Similarity],
+    judged: Sequence[Judged],
     *,
     empty: EmptyRule = "score",
     thresholds: Sequence[float] = THRESHOLDS,
     scores: Scores | None = None,
     humans: Sequence[HumanPair] | None = None,
 ) -> dict[str, Any]:
-    """All figures as plain data; images that failed are counted, listed and in no figure.
+    """All figures as plain data; `judged` is what `match_images` makes of the rest. What failed is in no figure.
 
-    `SemF1` is the mean F1 of the images (macro), `micro` pools their counts. Agreement is over all (prediction,
-    ground truth) pairs of an image, matched or not: BERTScore calls a pair the same where Full reaches the threshold.
-    With `scores`, of the same images, `matching_agreement` is that of the two one-to-one matchings. Raises `UsageError`
-    for human pairs that are not in the data, and where no image is left to average over.
+    `SemF1` is the mean F1 of the images (macro), `micro` pools their counts; both are None, and `note` says why, where
+    the judge failed on every image it was asked about, and where no image is left to average over. Agreement is over
+    all (prediction, ground truth) pairs of an image, matched or not: BERTScore calls a pair the same where Full reaches
+    the threshold. With `scores`, of the same images, `matching_agreement` is that of the two one-to-one matchings.
+    Raises `UsageError` for human pairs that are not in the data.
     """
     check_human_pairs(humans or (), pairs)
-    judged = match_images(pairs, judgements, similarities)
     scored = [image for image in judged if not (image.both_empty and empty == "skip")]
-    if not scored:
-        raise UsageError(f"the judge {model} gave nothing to average over: {_first_failure(judgements)}")
+    note = _why_nothing(model, judgements, scored)
     return {
         "model": model,
         "images": _count_images(judged, scored, judgements),
         "empty": empty,
         "failures": _list_failures(judgements),
-        "SemF1": sum(_f1(image, empty) for image in scored) / len(scored),
-        "micro": _pool(scored),
+        "SemF1": None if note else sum(_f1(image, empty) for image in scored) / len(scored),
+        "micro": None if note else _pool(scored),
+        "note": note,
         "agreement": {str(float(value)): _with_bertscore(judged, value) for value in thresholds},
         "matching_agreement": None if scores is None else _with_matching(judged, scores),
         "human": None if humans is None else _with_people(judged, humans, thresholds),
@@ -142,9 +141,13 @@ def _list_failures(judgements: Sequence[Judgement]) -> list[dict[str, str]]:
     ]
 
 
-def _first_failure(judgements: Sequence[Judgement]) -> str:
+def _why_nothing(model: str, judgements: Sequence[Judgement], scored: Sequence[Judged]) -> str | None:
+    """Why there is no mean: images with an empty side alone would say something of the data, nothing of the judge."""
     failures = _list_failures(judgements)
-    return f"{len(failures)} failed, the first: {failures[0]['reason']}" if failures else "every image is empty"
+    if failures and all(said.failure or said.call is None for said in judgements):
+        first = failures[0]["reason"]
+        return f"The judge {model} gave nothing to average over: {len(failures)} failed, the first: {first}"
+    return None if scored else "There is nothing to average over: every image is empty on both sides"
 
 
 def _with_bertscore(judged: Sequence[Judged], threshold: float) -> dict[str, Any]:

@@ -1,8 +1,12 @@
-"""Rows behind the figures: every image at every threshold, and every match with the sentences behind it."""
+"""Rows behind the figures: images at every threshold, matches with their sentences, verdicts, and judged pairs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
+
+from anomagent.evaluation.deepfake import RIGHT, Verdicts
+from anomagent.evaluation.judge_report import Judged
 from anomagent.evaluation.matches import EVERY_THRESHOLD
 from anomagent.evaluation.pairs import VIEWS, Pair
 from anomagent.evaluation.scores import Scores
@@ -49,6 +53,19 @@ MATCH_COLUMNS: Final[Columns] = {
 protocol, which matches once for all thresholds: there a row is a true positive where `similarity` reaches one.
 """
 
+VERDICT_COLUMNS: Final[Columns] = {"image": str, "label": str, "answer": str, "verdict": str, "right": bool}
+"""One row for a judged image; `label` is real or ai, `answer` is empty where there is none."""
+
+JUDGED_COLUMNS: Final[Columns] = {
+    "image": str,
+    "prediction": int,
+    "ground_truth": int,
+    "same": bool,
+    "matched": bool,
+    "similarity": float,
+}
+"""One row for every (prediction, ground truth) that a judge judged, indices from 0; `similarity` is BERTScore Full."""
+
 _NOBODY: Final[Row] = (None,) * len(_SENTENCES)
 
 
@@ -77,6 +94,21 @@ def match_rows(scores: Scores, pairs: Sequence[Pair]) -> Iterator[Row]:
             for t, threshold in levels:
                 for values in _lines(pair, found.get((v, t), [])):
                     yield pair.image, view, threshold, *values
+
+
+def verdict_rows(verdicts: Verdicts) -> Iterator[Row]:
+    """Rows of `VERDICT_COLUMNS`, in the order of the labels."""
+    for image, label in verdicts.labels.items():
+        verdict = verdicts.given[image]
+        yield image, label, verdicts.answers.get(image), verdict, verdict == RIGHT[label]
+
+
+def judged_rows(judged: Iterable[Judged]) -> Iterator[Row]:
+    """Rows of `JUDGED_COLUMNS`, image by image; images with an empty side or a failure have none."""
+    for image in judged:
+        matched = {(match.prediction, match.ground_truth) for match in image.matches}
+        for pair in np.ndindex(image.full.shape):
+            yield image.pair.image, *pair, pair in image.judgement.same, pair in matched, float(image.full[pair])
 
 
 def _matches_of(scores: Scores, image: int) -> dict[tuple[int, int], list[MatchValues]]:

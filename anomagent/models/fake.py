@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from anomagent.errors import (
     BadRequest,
@@ -23,12 +23,15 @@ from anomagent.errors import (
 )
 from anomagent.models.samples import smallest
 from anomagent.models.types import Completion, FinishReason, Request, Usage
+from anomagent.state.context import AgentRole, AssessorRole
 
 Said = str | dict[str, Any] | BaseModel | Completion | ModelError
 """What the model says: raw text, a reply as data, a whole completion, or an error that is raised."""
 Script = Said | Sequence[Said] | Callable[[Request], Said]
 """One thing for ever, one after another (the last for ever), or a function of the request."""
 
+ROLES: Final[tuple[str, ...]] = (*get_args(AgentRole), *get_args(AssessorRole))
+"""Whom a rule can be about."""
 _ERRORS: dict[str, type[ModelError]] = {
     error.code: error for error in (Refused, CutOff, Malformed, RateLimited, Unavailable, BadRequest)
 }
@@ -115,7 +118,7 @@ class FakeModel:
         """Read a script: `{"rules": [{"role": ..., "step": ..., "object": ..., "slot": ..., "says": [...]}]}`.
 
         Each thing said has one of `text`, `reply` or `error` (a failure's code), and may have `finish_reason`.
-        Raises `ConfigurationError` for a script that cannot be read.
+        Raises `ConfigurationError` for a script that cannot be read, and for a role that nobody plays.
         """
         try:
             script = _ScriptFile.model_validate_json(Path(path).read_bytes())
@@ -123,8 +126,8 @@ class FakeModel:
             raise ConfigurationError(f"fake:{path}: cannot read the script ({error.strerror})") from error
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"])) or "the file"
-            raise ConfigurationError(f"fake:{path}: not a script; {place}: {first['msg']}") from error
+            place, reason = ".".join(map(str, first["loc"])) or "the file", first["msg"].removeprefix("Value error, ")
+            raise ConfigurationError(f"fake:{path}: not a script; {place}: {reason}") from error
         return cls([rule.rule() for rule in script.rules], identity=f"fake:{Path(path).name}:{script.digest()}")
 
 
@@ -158,6 +161,13 @@ class _RuleInFile(BaseModel):
     slot: int | None = None
     delay: float = 0.0
     says: list[_SaidInFile] = Field(min_length=1)
+
+    @field_validator("role")
+    @classmethod
+    def _is_played(cls, role: str | None) -> str | None:
+        if role is not None and role not in ROLES:
+            raise ValueError(f"there is no role {role!r}; choose one of {', '.join(ROLES)}")
+        return role
 
     def rule(self) -> Rule:
         return Rule([said.said() for said in self.says], self.role, self.step, self.object, self.slot, self.delay)

@@ -52,33 +52,38 @@ def curve_of(evaluation: Evaluation, result: Mapping[str, Any]) -> list[CurveRow
 
 
 def page_of(title: str, evaluation: Evaluation, result: Mapping[str, Any], published: bool, find: FindPicture) -> Page:
-    """Everything that the page shows: the weakest and the strongest images in full, others as thumbnails."""
+    """Everything that the page shows: the weakest and the strongest images in full, others as thumbnails.
+
+    Images with nothing on both sides count as the result says, and are no example of anything.
+    """
     scores = evaluation.scores
     f1 = scores.macro()["SemF1"][:, _FULL]
-    ranked = [int(index) for index in np.argsort(f1, kind="stable") if scores.counted[index]]
+    ranked = [int(index) for index in np.argsort(f1, kind="stable") if not scores.both_empty[index]]
     shown = list(dict.fromkeys([*ranked[:SHOWN], *reversed(ranked[-SHOWN:])]))
 
     def example(index: int, note: str) -> Example:
         return Example(scores.images[index], find(scores.images[index]), note)
 
     figures = [
-        _histogram(f1, ranked, example),
+        _histogram(f1, scores.counted, ranked, example),
         _similarities(evaluation, example),
         _curve(evaluation, curve_of(evaluation, result), ranked, example),
     ]
     if published and (table := published_for(result)):
-        nearest = min(ranked, key=lambda index: abs(f1[index] - result["SemF1"]["Full"]))
-        typical = example(nearest, f"an image near the mean: SemF1 {f1[nearest]:.3f}")
+        nearest = sorted(ranked, key=lambda index: abs(f1[index] - result["SemF1"]["Full"]))[:1]
+        typical = [example(index, f"an image near the mean: SemF1 {f1[index]:.3f}") for index in nearest]
         figures.insert(0, _beside_published(result, table, typical))
     matched = [_matched(evaluation, index, float(f1[index]), find) for index in shown]
     return Page(f"Evaluation: {title}", facts_of(result), tables_of(result, published), figures, matched)
 
 
-def _histogram(f1: NDArray[np.float64], ranked: Sequence[int], example: MakeExample) -> Plot:
-    ends = [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
+def _histogram(
+    f1: NDArray[np.float64], counted: NDArray[np.bool_], ranked: Sequence[int], example: MakeExample
+) -> Plot:
+    ends = [ranked[0], ranked[len(ranked) // 2], ranked[-1]] if ranked else []
     words = ("the weakest", "in the middle", "the strongest")
-    examples = [example(index, f"{word}: SemF1 {f1[index]:.3f}") for index, word in zip(ends, words, strict=True)]
-    values = [float(f1[index]) for index in ranked]
+    examples = [example(index, f"{word}: SemF1 {f1[index]:.3f}") for index, word in zip(ends, words, strict=False)]
+    values: list[float] = np.sort(f1[counted]).tolist()
     caption = "Each image's F1 under the view Full, averaged over the thresholds."
     return Plot("SemF1 by image", draw_histogram(values, "SemF1 Full"), caption, examples)
 
@@ -100,22 +105,25 @@ def _similarities(evaluation: Evaluation, example: MakeExample) -> Plot:
 
 
 def _curve(evaluation: Evaluation, rows: Sequence[CurveRow], ranked: Sequence[int], example: MakeExample) -> Plot:
-    """With the image that loses most between the lowest and the highest published threshold."""
+    """With the image that loses most between the lowest and the highest published threshold, if any does."""
     at = evaluation.scores.f1[:, _FULL]
-    loser = max(ranked, key=lambda index: float(at[index, 0] - at[index, -1]))
     low, high = evaluation.scores.rules.thresholds[0], evaluation.scores.rules.thresholds[-1]
-    note = f"falls most: F1 {at[loser, 0]:.3f} at {low}, {at[loser, -1]:.3f} at {high}"
+    falling = [index for index in ranked if at[index, 0] > at[index, -1]]
+    losers = sorted(falling, key=lambda index: float(at[index, -1] - at[index, 0]))[:1]
+    examples = [
+        example(index, f"falls most: F1 {at[index, 0]:.3f} at {low}, {at[index, -1]:.3f} at {high}") for index in losers
+    ]
     caption = "The published metrics average 0.7, 0.8 and 0.9."
-    return Plot("Over the similarity threshold", draw_threshold_curve(rows), caption, [example(loser, note)])
+    return Plot("Over the similarity threshold", draw_threshold_curve(rows), caption, examples)
 
 
-def _beside_published(result: Mapping[str, Any], table: PublishedTable, typical: Example) -> Plot:
+def _beside_published(result: Mapping[str, Any], table: PublishedTable, typical: Sequence[Example]) -> Plot:
     values = {name: table.figures(name)["SemF1_Full"] for name in table.rows}
     values[OWN] = float(result["SemF1"]["Full"])
     ordered = dict(sorted(values.items(), key=lambda item: -item[1]))
     limits = result.get("bootstrap", {}).get("SemF1", {}).get("Full")
     svg = draw_bars(ordered, {OWN: limits}, "SemF1 Full")
-    return Plot("Beside the published systems", svg, f"Published: {table.title}.", [typical])
+    return Plot("Beside the published systems", svg, f"Published: {table.title}.", typical)
 
 
 def _matched(evaluation: Evaluation, index: int, f1: float, find: FindPicture) -> MatchedImage:

@@ -5,9 +5,9 @@ from typing import Any
 
 from anomagent.benchmark.published import PublishedTable, published_deepfake, published_since, published_table
 from anomagent.evaluation.similarity.backbone import KNOWN_LAYERS
-from anomagent.report.costs import count, describe_usage
+from anomagent.report.costs import count
+from anomagent.report.judged import judge_tables
 from anomagent.report.tables import Row, Table
-from anomagent.state.findings import UsageTotals
 
 VIEWS = ("Phe", "Rea", "Full")
 OWN = "these predictions"
@@ -35,12 +35,22 @@ def facts_of(result: Mapping[str, Any]) -> list[str]:
         f"left out {bad['predictions']} predicted, {bad['ground_truth']} true; texts cut at the backbone's limit "
         f"{result.get('truncated_texts', 0)}.",
     ]
+    if "Acc" in result:
+        lines.append(_among_which(result))
     if effect := result.get("precision_effect"):
         lines.append(
             f"bf16 moves BERTScore F1 by at most {effect['largest']:.1e}, {effect['mean']:.1e} on average "
             f"({count(effect['comparisons'], 'comparison')} measured in both)."
         )
     return lines
+
+
+def _among_which(result: Mapping[str, Any]) -> str:
+    real = sum(result["confusion"]["real"].values())
+    return (
+        f"SemAP and SemF1 are over the {count(result['images'], 'image')} labelled AI; {count(real, 'real image')} "
+        f"{'is' if real == 1 else 'are'} judged in 'Deepfake detection' only."
+    )
 
 
 def tables_of(result: Mapping[str, Any], published: bool) -> list[Table]:
@@ -52,7 +62,7 @@ def tables_of(result: Mapping[str, Any], published: bool) -> list[Table]:
         tables.append(_curve(result["curve"]))
     tables.extend(_by(result.get("by", {})))
     if "judge" in result:
-        tables.extend(_judge(result["judge"]))
+        tables.extend(judge_tables(result["judge"], OWN))
     return tables
 
 
@@ -134,7 +144,8 @@ def _detection(result: Mapping[str, Any], published: bool) -> Table:
     caption = (
         f"Acc by class: {by_class}. {count(result['judged'], 'image')} judged, "
         f"{count(result['unrecognised'], 'answer')} unrecognised, {result['unanswered']} without an answer, "
-        f"{result['unlabelled']} without a label, {result.get('unscored', 0)} AI images without anomalies to score."
+        f"{result['unlabelled']} without a label, {count(result.get('unscored', 0), 'AI image')} without anomalies to "
+        "score."
     )
     if published:
         table = published_deepfake()
@@ -175,7 +186,10 @@ def _by(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[Table]:
         else:
             rows = [((name, *_kind_cells(group)), False) for name, group in found.items()]
             head = ("kind", "pred.", "true", "P\nFull", "R\nFull", *(f"F1\n{view}" for view in VIEWS))
-            caption = "Pooled over images; precision of predictions and recall of ground truths of the kind."
+            caption = (
+                "Pooled over images, averaged over the thresholds; precision of predictions and recall of ground "
+                "truths of the kind."
+            )
             yield _table("By kind of anomaly", head, rows, caption)
 
 
@@ -183,42 +197,3 @@ def _kind_cells(group: Mapping[str, Any]) -> list[str]:
     full = [group["Full"][name] for name in ("precision", "recall")]
     figures = [f"{figure:.4f}" for figure in (*full, *(group[view]["F1"] for view in VIEWS))]
     return [str(group["predictions"]), str(group["ground_truth"]), *figures]
-
-
-def _judge(judge: Mapping[str, Any]) -> Iterator[Table]:
-    title = f"SemF1 judged by {judge['model']}"
-    if judge["SemF1"] is None:
-        yield _table(title, ("", "SemF1"), [((OWN, "–"), True)], judge["note"])
-        return
-    images = judge["images"]
-    yield _table(
-        title,
-        ("", "SemF1", "micro P", "micro R", "micro F1"),
-        [
-            (
-                (
-                    OWN,
-                    f"{judge['SemF1']:.4f}",
-                    *(f"{judge['micro'][name]:.4f}" for name in ("precision", "recall", "F1")),
-                ),
-                True,
-            )
-        ],
-        f"{count(images['judged'], 'image')} judged, {images['failed']} failed and in no figure. "
-        f"{describe_usage(UsageTotals.model_validate(judge['usage']))}.",
-    )
-    rows = [
-        ((f"judge and BERTScore ≥ {value}", *_agreement(found)), False) for value, found in judge["agreement"].items()
-    ]
-    matched: Mapping[str, Mapping[str, Any]] = judge["matching_agreement"] or {}
-    rows += [((f"their matchings, ≥ {value}", *_agreement(found)), False) for value, found in matched.items()]
-    if people := judge["human"]:
-        rows.append((("people and judge", *_agreement(people["judge"])), False))
-        found = people["bertscore"].items()
-        rows += [((f"people and BERTScore ≥ {value}", *_agreement(agreed)), False) for value, agreed in found]
-    yield _table("Agreement on what is the same anomaly", ("", "pairs", "raw", "Cohen's kappa"), rows)
-
-
-def _agreement(found: Mapping[str, Any]) -> list[str]:
-    raw, kappa = found["raw"], found["kappa"]
-    return [str(found["pairs"]), "–" if raw is None else f"{raw:.3f}", "–" if kappa is None else f"{kappa:.3f}"]

@@ -206,6 +206,10 @@ def test_too_few_resamples_are_refused(cli: Cli) -> None:
     assert "10 resamples are too few" in refused(cli("audit", *_generators(), "--bootstrap", 10))
 
 
+def test_too_many_resamples_are_refused(cli: Cli) -> None:
+    assert "--bootstrap" in refused(cli("audit", *_generators(), "--bootstrap", 1_000_001))
+
+
 def test_hostile_names_are_harmless_everywhere(audit: Audit, tmp_path: Path) -> None:
     name = f"{HOSTILE}.png"
     for folder in (HOSTILE, "q"):

@@ -99,10 +99,11 @@ def test_failures_of_either_are_code_3(compare: Compare) -> None:
         ((TRUTH, "missing.json", TRUTH), "no such file"),
         ((TRUTH, "other.json", TRUTH), "1 only in other.json"),
         ((TRUTH, TRUTH, TRUTH, "--bootstrap", 10), "--bootstrap"),
+        ((TRUTH, TRUTH, TRUTH, "--bootstrap", 1_000_001), "--bootstrap"),
         ((TRUTH, TRUTH, TRUTH, "--part", "test"), "--part belongs to --split FILE"),
         ((TRUTH, TRUTH, TRUTH, "--rank-by", "listed"), "--rank-by belongs to --protocol paper"),
     ],
-    ids=["no file", "other images", "resamples", "part", "rank-by"],
+    ids=["no file", "other images", "few resamples", "many resamples", "part", "rank-by"],
 )
 def test_wrong_use_is_said_before_any_work(
     compare: Compare, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], said: str

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -165,7 +166,9 @@ def test_unknown_side_is_one_line(evaluate: Evaluate) -> None:
     Path("empty").mkdir()
     assert "a folder that is no workspace" in refused(evaluate("empty", TRUTH))
     _workspace("anomagent-workspace")
-    assert "no run 'nothing'" in refused(evaluate("nothing", TRUTH))
+    said = refused(evaluate("nope.json", TRUTH))
+    assert "nope.json: no such file, and no run of that name in workspace" in said
+    assert "; the last ones are " in said
 
 
 @pytest.mark.parametrize("folders", [True, False], ids=["folders", "file"])
@@ -183,7 +186,8 @@ def test_deepfake_verdicts(evaluate: Evaluate, folders: bool, tmp_path: Path) ->
         arguments = [write("p.json", answered), truth, "--deepfake", labels]
     else:
         labels = write("labels.json", {"a.png": "fake", "b.png": 1, "r.png": "real"})
-        answers = write("answers.json", {f"{stem}.png": text for stem, text in said.items()})
+        answers = "answers.csv"
+        Path(answers).write_text("image,answer\n" + "".join(f'{stem}.png,"{text}"\n' for stem, text in said.items()))
         predictions = write("p.json", images(a=["x"], b=["y"]))
         arguments = [predictions, truth, "--deepfake", labels, "--answers", answers]
 
@@ -192,8 +196,16 @@ def test_deepfake_verdicts(evaluate: Evaluate, folders: bool, tmp_path: Path) ->
     assert (found["Acc"], found["Acc_by_class"]) == (pytest.approx(2 / 3), {"real": 1.0, "ai": 0.5})
     assert (found["images"], found["SemF1"]["Full"], found["CSemF1"]["Full"]) == (2, 1.0, 0.5)
     assert (found["unrecognised"], found["unanswered"], found["unlabelled"]) == (0, 0, 0)
-    table = evaluate(*arguments, "--published")
+    table = evaluate(*arguments, "--published", "--out", "out")
     assert "Deepfake detection" in table.out
+    assert "over the 2 images labelled AI; 1 real image is judged in" in " ".join(table.out.split())
+    with Path("out/verdicts.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [tuple(row.values()) for row in csv.DictReader(stream)]
+    assert sorted(rows) == [
+        ("a.png", "ai", "Yes, it is.", "yes", "True"),
+        ("b.png", "ai", "No.", "no", "False"),
+        ("r.png", "real", "no", "no", "True"),
+    ]
     assert "66.67" in table.out
 
 
@@ -216,6 +228,7 @@ def test_options_that_mean_nothing_alone(evaluate: Evaluate, alone: tuple[str, .
         (("--html", "p.html", "--images", "missing"), "--images missing: no such folder"),
         (("--out", "a-file/out"), "cannot write into a-file/out"),
         (("--bootstrap", "5"), "--bootstrap"),
+        (("--bootstrap", "1000001"), "--bootstrap"),
         (("--protocol", "both"), "--protocol"),
         (("--device", "abacus"), "device"),
         (("--backbone", "missing"), "--layer"),

@@ -1,14 +1,24 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from anomagent.benchmark.annotations import AnnotationSet, BadEntry, ImageAnnotations
 from anomagent.errors import UsageError
-from anomagent.evaluation.deepfake import Verdicts, add_answers, detect, keep_images, read_verdict, read_verdicts
+from anomagent.evaluation.deepfake import (
+    Verdicts,
+    add_answers,
+    detect,
+    keep_images,
+    read_answers,
+    read_verdict,
+    read_verdicts,
+)
 from anomagent.evaluation.pairing import Missing, pair_up
 from anomagent.evaluation.scores import EmptyRule, Protocol, Scores, score
+from anomagent.evaluation.tables import verdict_rows
 from tests.evaluation.metric_cases import alike, anomalies, pair
 
 LABELS = {"a.png": True, "b.png": True, "c.png": True, "r.png": False, "s.png": False}
@@ -124,7 +134,7 @@ def test_missing_answers_and_labels_are_an_error_unless_asked_for() -> None:
     with pytest.raises(UsageError) as caught:
         read_verdicts(said, TRUTH, LABELS)
     assert str(caught.value) == (
-        "3 labelled images have no answer in pred.json ('b.png', 'c.png', 's.png') and 1 images have no label "
+        "3 labelled images have no answer in pred.json ('b.png', 'c.png', 's.png') and 1 image has no label "
         "('x.png'); pass --missing empty to count a missing answer as wrong, --missing skip to leave such images "
         "out, or --answers FILE"
     )
@@ -150,7 +160,7 @@ def test_labels_meet_images_by_base_name() -> None:
 
 
 def test_labels_that_cannot_be_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"anomalies in 1 images labelled real \('a\.png'\)"):
+    with pytest.raises(UsageError, match=r"anomalies in 1 image labelled real \('a\.png'\)"):
         read_verdicts(answers(SAID), TRUTH, {**LABELS, "a.png": False})
     with pytest.raises(UsageError, match="no image labelled AI is left"):
         read_verdicts(answers({"r.png": "no"}), keep_images(TRUTH, {"r.png"}), {"r.png": False})
@@ -167,6 +177,47 @@ def test_answers_may_come_from_a_file_of_their_own() -> None:
     said = {"a.png": ImageAnnotations("a.png", description="Yes."), "r.png": ImageAnnotations("r.png", answer="No")}
     joined = add_answers(pred, AnnotationSet("answers.json", said)).by_base_name()
     assert [(joined[name].answer, len(joined[name].anomalies)) for name in joined] == [("Yes.", 1), ("No", 0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", 'image,Answer,by\nx/a.png,"Yes, it is",me\nb.png,,me\n'),
+        ("a.tsv", "image\tanswer\nx/a.png\tYes, it is\nb.png\t\n"),
+        ("a.json", '{"x/a.png": {"answer": "Yes, it is", "anomalies": []}, "b.png": []}'),
+        ("a.jsonl", '{"image": "x/a.png", "answer": "Yes, it is"}\n{"image": "b.png", "anomalies": []}'),
+    ],
+)
+def test_answers_are_read_from_tables_too(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    found = read_answers(tmp_path / name)
+    assert {key: image.answer for key, image in found.images.items()} == {"x/a.png": "Yes, it is", "b.png": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("picture,answer\na.png,yes\n", "line 2: no image; a table of answers needs the columns image and answer"),
+        ("image,answer\na.png,yes\na.png,no\n", "line 3: 'a.png' is there twice; keep one"),
+        ("image,answer\na.png,yes,it is\n", "line 2: 3 values for 2 columns"),
+    ],
+)
+def test_a_table_of_answers_that_is_wrong_is_said_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        read_answers(tmp_path / "a.csv")
+
+
+def test_rows_of_verdicts() -> None:
+    """An image without an answer is wrong; the words are those that were said."""
+    said = answers({**SAID, "b.png": None})
+    assert list(verdict_rows(read_verdicts(said, TRUTH, LABELS, "empty"))) == [
+        ("a.png", "ai", "Yes.", "yes", True),
+        ("b.png", "ai", None, "unrecognised", False),
+        ("c.png", "ai", "Perhaps", "unrecognised", False),
+        ("r.png", "real", "No, it is real", "no", True),
+        ("s.png", "real", "yes", "yes", False),
+    ]
 
 
 def test_answers_count_where_the_prediction_failed() -> None:
@@ -223,7 +274,7 @@ def test_only_the_part_of_a_split_is_judged() -> None:
     joined = add_answers(pred, said)
     assert [*joined.images] == ["a.png", "r.png"]
     truth = replace(keep_images(TRUTH, {"a.png"}), part=part)
-    with pytest.raises(UsageError, match=r"0 labelled images have no answer .* 1 images have no label \('u\.png'\)"):
+    with pytest.raises(UsageError, match=r"^1 image has no label \('u\.png'\); pass"):
         read_verdicts(joined, truth, LABELS)
     found = read_verdicts(joined, truth, LABELS, "empty")
     assert found.given == {"a.png": "yes", "r.png": "no"}

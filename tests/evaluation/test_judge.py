@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from anomagent.evaluation.human_pairs import HumanPair, read_human_pairs
 from anomagent.evaluation.judge import Judgement, estimate, judge
 from anomagent.evaluation.judge_report import match_images, match_judged, report_judge
 from anomagent.evaluation.pairs import Pair, Similarity
+from anomagent.evaluation.scores import EmptyRule
+from anomagent.evaluation.tables import judged_rows
 from anomagent.models.ledger import MemoryLedger
 from anomagent.prompts.anomaly_judge import render_match
 from anomagent.state.findings import Anomaly, UsageTotals
@@ -160,6 +163,10 @@ async def _judgements(folder: Path) -> list[Judgement]:
     return await judge(seam_over().ask, context, PAIRS, in_flight=1)
 
 
+def reported(said: list[Judgement], **more: Any) -> dict[str, Any]:
+    return report_judge("m", PAIRS, said, match_images(PAIRS, said, SIMILARITIES), **more)
+
+
 async def test_the_figures(tmp_path: Path) -> None:
     said = await _judgements(tmp_path)
     judged = match_images(PAIRS, said, SIMILARITIES)
@@ -171,7 +178,7 @@ async def test_the_figures(tmp_path: Path) -> None:
         (0, 0, 0),
         pytest.approx((1 / 2, 1, 2 / 3)),
     ]
-    report = report_judge("m", PAIRS, said, SIMILARITIES)
+    report = reported(said)
     assert json.loads(json.dumps(report)) == report
     assert report["images"] == {"judged": 2, "both_empty": 1, "one_empty": 1, "failed": 1, "in_means": 4}
     assert report["failures"] == [{"image": "e", "error": "refused", "reason": "no"}]
@@ -194,14 +201,29 @@ async def test_the_figures(tmp_path: Path) -> None:
     ("empty", "expected"), [("score", (0.8 + 1 + 2 / 3) / 4), ("zero", (0.8 + 2 / 3) / 4), ("skip", (0.8 + 2 / 3) / 3)]
 )
 async def test_nothing_on_both_sides(empty: str, expected: float, tmp_path: Path) -> None:
-    report = report_judge("m", PAIRS, await _judgements(tmp_path), SIMILARITIES, empty=empty)  # type: ignore[arg-type]
+    report = reported(await _judgements(tmp_path), empty=empty)  # type: ignore[arg-type]
     assert report["SemF1"] == pytest.approx(expected)
     assert report["empty"] == empty
 
 
+async def test_rows_of_what_was_judged(tmp_path: Path) -> None:
+    """a: three predictions, two ground truths, of three pairs that are the same two are matched; d: two and one."""
+    rows = list(judged_rows(match_images(PAIRS, await _judgements(tmp_path), SIMILARITIES)))
+    assert rows == [
+        ("a", 0, 0, True, True, 0.95),
+        ("a", 0, 1, True, False, 0.75),
+        ("a", 1, 0, False, False, 0.65),
+        ("a", 1, 1, True, True, 0.85),
+        ("a", 2, 0, False, False, 0.72),
+        ("a", 2, 1, False, False, 0.6),
+        ("d", 0, 0, False, False, 0.8),
+        ("d", 1, 0, True, True, 0.6),
+    ]
+
+
 async def test_agreement_with_bertscore(tmp_path: Path) -> None:
     """Eight pairs: six of a, two of d. The judge: (0,0), (1,1), (0,1) of a, (1,0) of d."""
-    report = report_judge("m", PAIRS, await _judgements(tmp_path), SIMILARITIES)
+    report = reported(await _judgements(tmp_path))
     agreement = report["agreement"]
     assert list(agreement) == ["0.7", "0.8", "0.9"]
     # 0.7: a .95 .75 .85 .72, d .80. Both a00 a01 a11; judge only d10; BERTScore only a20 d00; neither a10 a21.
@@ -222,12 +244,23 @@ async def test_agreement_with_bertscore(tmp_path: Path) -> None:
     assert agreement["0.9"]["kappa"] == pytest.approx((5 / 8 - 1 / 2) / (1 / 2))
 
 
-async def test_no_image_left_is_said_with_the_reason(tmp_path: Path) -> None:
-    pairs = [pair("e", "x", "x"), pair("c", "", "")]
-    similarities = [similarity([[0.9]]), similarity([], (0, 0))]
-    said = await judge(seam_over().ask, script(tmp_path, {"error": "refused", "text": "never"}), pairs)
-    with pytest.raises(UsageError, match=r"gave nothing to average over: 1 failed, the first: never"):
-        report_judge("m", pairs, said, similarities, empty="skip")
+@pytest.mark.parametrize("empty", ["score", "zero", "skip"])
+async def test_a_judge_that_always_failed_has_no_mean(empty: EmptyRule, tmp_path: Path) -> None:
+    """The images with an empty side, which nobody was asked about, are no mean of the judge."""
+    said = await judge(seam_over().ask, script(tmp_path, {"error": "refused", "text": "never"}), PAIRS)
+    report = reported(said, empty=empty)
+    assert (report["SemF1"], report["micro"], len(report["failures"])) == (None, None, 3)
+    assert report["note"] == "The judge m gave nothing to average over: 3 failed, the first: never"
+    assert (report["images"]["failed"], report["images"]["one_empty"], report["usage"]["calls"]) == (3, 1, 3)
+
+
+def test_no_image_left_is_said() -> None:
+    pairs, said = [pair("c", "", "")], [Judgement("c")]
+    judged = match_images(pairs, said, [similarity([], (0, 0))])
+    report = report_judge("m", pairs, said, judged, empty="skip")
+    assert (report["SemF1"], report["failures"]) == (None, [])
+    assert "every image is empty on both sides" in report["note"]
+    assert report_judge("m", pairs, said, judged, empty="score")["SemF1"] == 1
 
 
 def test_kappa_of_a_known_table() -> None:
@@ -268,7 +301,7 @@ async def test_agreement_with_people(tmp_path: Path) -> None:
         ("d", 1, 0, True),
         ("e", 0, 0, True),
     ]
-    found = report_judge("m", PAIRS, await _judgements(tmp_path), SIMILARITIES, humans=humans)["human"]
+    found = reported(await _judgements(tmp_path), humans=humans)["human"]
     assert (found["pairs"], found["unjudged"]) == (4, 1)
     # The judge: yes, yes, no, yes against yes, no, no, yes: .75, chance .5 * .75 + .5 * .25 = .5, kappa .5.
     assert (found["judge"]["raw"], found["judge"]["kappa"]) == (0.75, pytest.approx(0.5))
@@ -343,4 +376,4 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 )
 async def test_people_cannot_judge_what_is_not_there(human: HumanPair, message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
-        report_judge("m", PAIRS, await _judgements(tmp_path), SIMILARITIES, humans=[human])
+        reported(await _judgements(tmp_path), humans=[human])

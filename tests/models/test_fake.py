@@ -108,6 +108,10 @@ async def test_a_script_from_a_file(tmp_path: Path) -> None:
         ('{"rules": [{"says": [{}]}]}', r"rules\.0\.says\.0: .*needs one of text, reply and error"),
         ('{"rules": [{"says": [{"text": "a", "reply": {}}]}]}', "needs one of text, reply and error"),
         ('{"rules": [{"says": [{"error": "sulking"}]}]}', r"rules\.0\.says\.0\.error: "),
+        (
+            '{"rules": [{"role": "Judge", "says": [{"text": "a"}]}]}',
+            r"rules\.0\.role: there is no role 'Judge'; choose one of ObjectPerceiver, .*AnomalyJudge, KindClassifier$",
+        ),
         (None, "cannot read the script"),
     ],
 )

@@ -120,7 +120,30 @@ def test_page_of_nothing_is_a_page(protocol: str, tmp_path: Path) -> None:
 
     read = Read.read(tmp_path / "page.html")
     assert read.pictures("svg+xml") == 4
-    assert read.text.count("Nothing on either side.") == 2
+    assert not {"a.png", "b.png"} & set(read.text.split())  # an example of nothing would be none
+
+
+@pytest.mark.parametrize("protocol", ["released", "paper"])
+def test_images_with_nothing_are_no_examples_and_count(protocol: Any) -> None:
+    # Nothing on both sides is the weakest image under released (0) and the strongest under paper (1).
+    both = {"empty.png": [], "weak.png": ["x"], "strong.png": ["x"]}
+    similar = {"empty.png": alike([], 0), "weak.png": alike([[0.75]]), "strong.png": alike([[0.95]])}
+    evaluation = evaluate(
+        _set(both), _set(both), lambda pairs: [similar[pair.image] for pair in pairs], BACKBONE, Choices(protocol)
+    )
+
+    found = page(evaluation, True)
+
+    shown = {example.image for plot in found.figures for example in plot.examples}
+    assert shown | {image.image for image in found.examples} == {"weak.png", "strong.png"}
+    assert "3 images in the means" in found.facts[1]
+
+
+def test_where_no_image_falls_none_is_shown() -> None:
+    found = page(scored({"a.png": 0.95, "b.png": 0.6}))
+
+    assert found.figures[-1].title == "Over the similarity threshold"
+    assert list(found.figures[-1].examples) == []
 
 
 def test_published_systems_stand_beside_where_there_are_any() -> None:

@@ -36,6 +36,15 @@ def test_facts_name_what_the_figures_depend_on() -> None:
     assert facts_of(paper)[1].startswith("1 image in the means")
 
 
+def test_detection_says_what_the_main_table_is_about() -> None:
+    result = {**EVALUATION.summary(), "Acc": 0.5, "confusion": {"real": {"yes": 1, "no": 2, "unrecognised": 0}}}
+
+    assert facts_of(result)[-1] == (
+        "SemAP and SemF1 are over the 2 images labelled AI; 3 real images are judged in 'Deepfake detection' only."
+    )
+    assert not any("labelled AI" in fact for fact in facts_of(EVALUATION.summary()))
+
+
 def test_effect_of_precision_is_said() -> None:
     effect = {"largest": 0.00123, "mean": 0.0001, "comparisons": 1}
     assert (
@@ -127,6 +136,7 @@ def test_group_without_counted_images_has_no_figures() -> None:
 
     assert list(found["By source"].rows[0].cells) == ["one", "0", *[""] * 6]
     assert list(found["By source"].rows[1].cells) == ["two", "1", *["0.5000"] * 6]
+    assert "averaged over the thresholds" in found["By kind of anomaly"].caption
     assert list(found["By kind of anomaly"].rows[0].cells) == ["anatomy", "1", "0", "1.0000", *["0.0000"] * 4]
 
 
