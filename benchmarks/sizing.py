@@ -24,11 +24,11 @@ from typing import Any
 from PIL import Image
 
 from anomagent.batch import rehearsal
-from anomagent.batch.image_tokens import image_tokens, scaled_size
 from anomagent.batch.loads import loads_from_rehearsal
 from anomagent.batch.sizing import Throughput, database_bytes, gpu_hours
 from anomagent.config import Schedule, Settings
 from anomagent.graph.analyze import Analyzer
+from anomagent.models.image_tokens import image_tokens, scaled_size
 from anomagent.prompts import TEMPLATES
 from anomagent.state.context import AnalysisContext
 

@@ -14,6 +14,9 @@ from anomagent.store.runs import StoredRun, read_last_run
 COMMAND: Final = "batch"
 """What runs of batches are called in the store."""
 
+UNCHANGED: Final = "--new-run changed nothing: the settings are those of the last batch, and what is finished stays"
+"""Said where a gate turns out to be `needless`."""
+
 Change = Literal["refuse", "new run", "retry"]
 
 
@@ -28,6 +31,20 @@ class Gate:
         self._change = change
         self.keeps: tuple[str, ...] = ()
         """Hashes of earlier configurations whose finished results count."""
+        self.needless = False
+        """Whether a new run was asked for and nothing has changed."""
+
+    def look(self, workspace: Workspace, configuration: str) -> bool:
+        """As `admit`, for an estimate: find out what is kept; returns False where `admit` would refuse the batch."""
+        last = read_last_run(workspace, COMMAND)
+        if last is None:
+            return True
+        changed, earlier = last.config_hash != configuration, cast(list[str], _batch(last).get("keeps", []))
+        if self._change == "new run":
+            self.needless = not changed and not earlier
+        elif not changed or self._change == "retry":
+            self.keeps = tuple(dict.fromkeys(one for one in (last.config_hash, *earlier) if one != configuration))
+        return not changed or self._change != "refuse"
 
     def admit(
         self, workspace: Workspace, configuration: str, options: Mapping[str, Any], models: Mapping[str, str]
@@ -38,30 +55,31 @@ class Gate:
         """
         last = read_last_run(workspace, COMMAND)
         details = {"version": __version__, "models": dict(models)}
-        if last and last.config_hash != configuration and self._change == "refuse":
+        if not self.look(workspace, configuration) and last:
             changes = "; ".join(_changes(last, options, details)) or "the prompts"
             raise ConfigurationError(
                 f"workspace {workspace.path}: its last batch had another configuration ({changes}); choose --new-run"
                 " (analyse everything under the new one) or --retry (keep finished results, analyse what is missing"
                 " or failed)"
             )
-        if last and self._change != "new run":
-            earlier = cast(list[str], _batch(last).get("keeps", []))
-            self.keeps = tuple(dict.fromkeys(one for one in (last.config_hash, *earlier) if one != configuration))
         return {COMMAND: {**details, "keeps": list(self.keeps)}}
 
 
 def check_prices(settings: Settings) -> None:
     """Raises `ConfigurationError` where there is a budget and the price of a model is unknown."""
-    if settings.budget_usd is None:
-        return
+    if settings.budget_usd is not None and (model := unpriced_model(settings)):
+        raise ConfigurationError(
+            f"a budget needs known prices, and nobody knows that of {model}; name a table of your own in the"
+            " setting `prices`, or drop the budget"
+        )
+
+
+def unpriced_model(settings: Settings) -> str | None:
+    """The first model whose price is unknown; None where all are known. Raises `ConfigurationError` for a bad table."""
     context, prices = AnalysisContext(**settings.options), Prices.load(settings.prices)
-    for model in dict.fromkeys(map(context.model_for, roles_of(context.schedule))):
-        if prices.of(model, context.base_url if model.startswith("openai:") else None) is None:
-            raise ConfigurationError(
-                f"a budget needs known prices, and nobody knows that of {model}; name a table of your own in the"
-                " setting `prices`, or drop the budget"
-            )
+    models = map(context.model_for, roles_of(context.schedule))
+    servers = ((model, context.base_url if model.startswith("openai:") else None) for model in models)
+    return next((model for model, server in servers if prices.of(model, server) is None), None)
 
 
 def _changes(last: StoredRun, options: Mapping[str, Any], details: Mapping[str, Any]) -> list[str]:

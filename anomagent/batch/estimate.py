@@ -6,17 +6,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from anomagent.batch.configuration import UNCHANGED, Gate
 from anomagent.batch.history import History, read_history
-from anomagent.batch.image_tokens import image_tokens, scaled_size
 from anomagent.batch.items import Item
 from anomagent.batch.loads import Load, loads_from_history, loads_from_rehearsal
 from anomagent.batch.pictures import Size, find_to_do, measure
 from anomagent.batch.prefix import cache_of
 from anomagent.batch.rehearsal import PRIOR_OBJECTS
 from anomagent.batch.sizing import PRIOR_SECONDS, Duration, Limits, duration
+from anomagent.batch.states import Which
 from anomagent.config import Settings
 from anomagent.graph.identity import configuration_hash
 from anomagent.graph.session import resolve_for
+from anomagent.models.image_tokens import image_tokens, scaled_size
 from anomagent.models.prices import Prices
 from anomagent.models.types import Usage
 from anomagent.state.context import AnalysisContext, roles_of
@@ -35,7 +37,9 @@ class Estimate:
     repeated: int
     """Further names of images that are counted once."""
     finished: int
-    """Analysed before under this configuration, and not counted."""
+    """Analysed before under this configuration or one that is kept, and not counted."""
+    left_alone: int
+    """Failed before, or never analysed where only failures are retried, and not counted."""
     objects: float
     """N, objects an image."""
     history: int
@@ -60,7 +64,7 @@ class Estimate:
         cached = self.cached_tokens / self.input_tokens if self.input_tokens else 0.0
         basis = f"from {self.history} images of this workspace" if self.history else "assumed, no history"
         money = "price unknown" if self.usd is None else f"{self.usd:,.2f} USD ({self.usd / each:.4f} an image)"
-        left_out = f"{self.repeated:,} repeated, {self.finished:,} finished before"
+        left_out = f"{self.repeated:,} repeated, {self.finished:,} finished before, {self.left_alone:,} left alone"
         lines = [
             f"images: {self.images:,} ({left_out})",
             f"objects: {self.objects:.1f} an image ({basis})",
@@ -94,17 +98,23 @@ async def configuration_of(settings: Settings) -> str:
 
 
 def estimate_batch(
-    settings: Settings, items: Iterable[Item | str | Path], configuration: str | None = None
+    settings: Settings,
+    items: Iterable[Item | str | Path],
+    configuration: str | None = None,
+    gate: Gate | None = None,
+    which: Which = "missing",
 ) -> Estimate:
     """Estimate the analysis of the files `items` under `settings`, in the workspace that they name.
 
-    With the `configuration` (see `configuration_of`) images that are finished under it are left out. Files are only
-    looked at; the workspace is only read, and not made where it is missing. Unreadable files are noted, not raised.
-    Raises `StoreError` for a damaged workspace, `ConfigurationError` for one of a newer version or a bad price table.
+    With the `configuration` (see `configuration_of`) images are left out that a batch with this `gate` and this `which`
+    would not analyse. Files are only looked at; the workspace is only read, and not made where it is missing.
+    Unreadable files are noted, not raised. Raises `StoreError` for a damaged workspace, `ConfigurationError` for one of
+    a newer version or a bad price table.
     """
     context = AnalysisContext(**settings.options)
     workspace = _existing(settings.workspace)
-    todo = find_to_do([_path(item) for item in items], workspace, configuration)
+    configurations, warnings = _counting(workspace, configuration, gate or Gate())
+    todo = find_to_do([_path(item) for item in items], workspace, configurations, which)
     sizes, measured = measure(todo.paths)
     image = _ImageCost([scaled_size(*size, context.image_max_pixels) for size in sizes])
     history = read_history(workspace, context) if workspace else None
@@ -117,6 +127,7 @@ def estimate_batch(
         images=images,
         repeated=todo.repeated,
         finished=todo.finished,
+        left_alone=todo.left_alone,
         objects=_objects(context, history),
         history=history.images if history else 0,
         calls=round(calls),
@@ -127,8 +138,19 @@ def estimate_batch(
         seconds_per_call=seconds,
         duration=duration(calls, tokens, limits, seconds),
         budget_images=_within(settings.budget_usd, price, images),
-        notes=(*todo.notes, *measured, *image.notes(loads), *_notes(context, history, loads)),
+        notes=(*warnings, *todo.notes, *measured, *image.notes(loads), *_notes(context, history, loads)),
     )
+
+
+def _counting(workspace: Workspace | None, configuration: str | None, gate: Gate) -> tuple[list[str], list[str]]:
+    """The configurations whose results count, and what there is to say about it."""
+    if not workspace or not configuration:
+        return [configuration] if configuration else [], []
+    admitted = gate.look(workspace, configuration)
+    if gate.needless:
+        return [configuration], [UNCHANGED]
+    warning = "the last batch here had another configuration: the batch will need --new-run (estimated here) or --retry"
+    return [configuration, *gate.keeps], [] if admitted else [warning]
 
 
 def _path(item: Item | str | Path) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from anomagent.batch.image_tokens import image_tokens, scaled_size
+from anomagent.models.image_tokens import image_tokens, scaled_size
 from anomagent.state.context import AnalysisContext, roles_of
 from anomagent.store import Workspace
 from anomagent.store.database import select
@@ -68,15 +68,6 @@ def read_history(workspace: Workspace, context: AnalysisContext) -> History | No
         seconds=seconds / len(requests) if seconds else None,
         error=_error(requests),
     )
-
-
-def finished_threads(workspace: Workspace, threads: Sequence[str]) -> set[str]:
-    """Those of `threads` that have a finished analysis with a result, whole or in part."""
-    query = """
-        SELECT DISTINCT thread_id FROM analyses
-        WHERE status IN ('ok', 'partial') AND thread_id IN (SELECT value FROM json_each(?))"""
-    with workspace.reading() as connection:
-        return {row["thread_id"] for row in select(connection, query, [json.dumps(list(threads))])}
 
 
 def _analyses(connection: sqlite3.Connection, context: AnalysisContext) -> list[dict[str, Any]]:

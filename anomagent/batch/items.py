@@ -8,12 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from anomagent.benchmark.documents import shown
+from anomagent.benchmark.documents import read_document, shown
 from anomagent.benchmark.labels import IMAGE_SUFFIXES
-from anomagent.benchmark.manifests import is_manifest, read_manifest
+from anomagent.benchmark.manifests import read_manifest
+from anomagent.benchmark.shapes import is_record
 from anomagent.errors import UsageError
 
 MANIFEST_SUFFIXES: Final = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq"})
+
+_JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
 
 _DATABASE: Final = "anomagent.db"
 """A folder with this file is a workspace, and the images in it are copies."""
@@ -124,9 +127,12 @@ def _refuse(error: OSError) -> None:
 
 
 def _of_manifest(path: Path) -> list[Item]:
-    if not is_manifest(path):
+    if path.suffix.lower() in _JSON_SUFFIXES and any(map(is_record, read_document(path).items()[:1])):
         raise UsageError(f"{path}: holds results, not a list of images; give a table with the column image")
-    return [_item(row, path) for row in read_manifest(path)]
+    items = [_item(row, path) for row in read_manifest(path)]
+    if not items:
+        raise UsageError(f"{path}: lists no image; give a table with the column image and a row for each")
+    return items
 
 
 def _item(row: dict[str, str], manifest: Path) -> Item:

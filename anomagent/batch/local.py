@@ -21,7 +21,10 @@ class LocalEngine:
         async with Analyzer.open(settings, on_event, COMMAND, plan.admit) as analyzer:
             plan.begin(analyzer.session.workspace, analyzer.run, analyzer.configuration)
             workers = [_work(analyzer, plan, on_result) for _ in range(images_in_flight(settings))]
-            await stop.guard(map(asyncio.create_task, workers))
+            try:
+                await stop.guard(map(asyncio.create_task, workers))
+            finally:
+                plan.account(analyzer.session.seam.budget.standing)
 
 
 def images_in_flight(settings: Settings) -> int:

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from anomagent.batch.history import finished_threads
-from anomagent.graph.identity import thread_id
+from anomagent.batch.states import Which, find_states, is_meant
 from anomagent.models.imaging import open_image, orientation_of
-from anomagent.state.findings import ImageRef
 from anomagent.store import Workspace
 from anomagent.store.images import hash_file
 
@@ -28,25 +26,30 @@ class ToDo:
     repeated: int
     """Further names of files that are in `paths`."""
     finished: int
-    """Files left out because they are finished under this configuration."""
+    """Files left out because they are finished under one of the configurations."""
+    left_alone: int
+    """Files left out because they failed before, or because only those that did are meant."""
     notes: list[str]
 
 
-def find_to_do(paths: Sequence[str], workspace: Workspace | None, configuration: str | None) -> ToDo:
-    """Take out repeated files, and those that `workspace` has finished under `configuration`."""
+def find_to_do(
+    paths: Sequence[str], workspace: Workspace | None, configurations: Sequence[str], which: Which = "missing"
+) -> ToDo:
+    """Take out repeated files, and those that a batch of `which` leaves alone: see `anomagent.batch.states`."""
     distinct = list(dict.fromkeys(paths))
     if len(distinct) > MOST_HASHED:
         note = (
             f"more than {MOST_HASHED:,} files: equal ones are known by their path only,"
             " and finished ones were not looked for"
         )
-        return ToDo(distinct, len(paths) - len(distinct), 0, [note])
+        return ToDo(distinct, len(paths) - len(distinct), 0, 0, [note])
     by_content = {hash_file(Path(path)) or path: path for path in reversed(distinct)}
     left = dict(reversed(by_content.items()))
-    done = _finished(list(left), workspace, configuration) if workspace and configuration else set[str]()
-    notes = [] if configuration or not workspace else ["images that are finished already were not looked for"]
-    todo = [path for content, path in left.items() if content not in done]
-    return ToDo(todo, len(paths) - len(left), len(done), notes)
+    states = find_states(workspace, list(left), configurations) if workspace else {}
+    notes = [] if configurations or not workspace else ["images that are finished already were not looked for"]
+    todo = [path for content, path in left.items() if is_meant(states.get(content), which)]
+    finished = sum(state == "ok" for state in states.values())
+    return ToDo(todo, len(paths) - len(left), finished, len(left) - len(todo) - finished, notes)
 
 
 def measure(paths: Sequence[str]) -> tuple[list[Size], list[str]]:
@@ -70,13 +73,3 @@ def _size(path: str) -> Size | None:
             return (image.height, image.width) if sideways else (image.width, image.height)
     except Exception:  # whatever a decoder throws at hostile bytes: no size is known, and the caller counts it
         return None
-
-
-def _finished(contents: Sequence[str], workspace: Workspace, configuration: str) -> set[str]:
-    """Those of the content hashes whose thread has a finished analysis."""
-    threads = {thread_id(_reference(content), configuration): content for content in contents}
-    return {threads[thread] for thread in finished_threads(workspace, list(threads))}
-
-
-def _reference(sha256: str) -> ImageRef:
-    return ImageRef(sha256=sha256, path="", width=0, height=0)

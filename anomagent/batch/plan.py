@@ -6,21 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from anomagent.batch.configuration import Gate
 from anomagent.batch.items import Item
 from anomagent.batch.results import ResultsFile
+from anomagent.batch.states import State, Which, find_states, is_meant, threads_of
 from anomagent.batch.stop import Stop
 from anomagent.batch.tally import Tally
-from anomagent.graph.identity import thread_id
-from anomagent.state.findings import Analysis, ImageRef, Status
+from anomagent.errors import UsageError
+from anomagent.models.budget import Standing
+from anomagent.state.findings import Analysis, Status
 from anomagent.store import Workspace
-from anomagent.store.analyses import name_images, read_outcome, read_states
-from anomagent.store.images import hash_file
-
-Which = Literal["missing", "failed", "both"]
-"""What of this configuration is analysed: what was never finished, what failed or is partial, or both."""
+from anomagent.store.analyses import count_finished, name_images, read_outcome
+from anomagent.store.images import check_image, hash_file
 
 _CHUNK: Final = 32
 """Images whose content and state are looked up together, shortly before their turn."""
@@ -46,7 +45,7 @@ class Plan:
     ) -> None:
         self._items = iter(items)
         self._gate = gate
-        self._which = which
+        self._which: Which = which
         self._stop = stop
         self._tally = tally
         self._results = results
@@ -79,6 +78,11 @@ class Plan:
         self._workspace = workspace
         self._configurations = (configuration, *self._gate.keeps)
         self._tally.run, self._tally.configuration = run, configuration
+        self._tally.finished_before = count_finished(workspace, self._configurations)
+
+    def account(self, standing: Standing) -> None:
+        """Note what the engine has paid in all."""
+        self._tally.standing = standing
 
     async def next(self) -> Job | None:
         """The next image to analyse; None when there is none or the batch is to end. Raises `StoreError`."""
@@ -95,7 +99,13 @@ class Plan:
         return None
 
     def finish(self, job: Job, analysis: Analysis) -> list[Item]:
-        """Note the end of a job; returns the further images with the same content, which share its result."""
+        """Note the end of a job; returns the further images with the same content, which share its result.
+
+        There are none where the file was changed since it was looked at: then its copies are tried in their own right.
+        """
+        if analysis.sha256 != job.sha256:
+            self.give_up(job)
+            return []
         digest = _digest(job)
         self._seen[digest] = analysis.status
         copies = self._waiting.pop(digest, [])
@@ -121,23 +131,29 @@ class Plan:
         if names:
             await asyncio.to_thread(name_images, self._open, names)
         for job in owed:
-            result = await asyncio.to_thread(read_outcome, self._open, self._threads(job.sha256))
+            threads = threads_of(job.sha256, self._configurations)
+            result = await asyncio.to_thread(read_outcome, self._open, threads)
             if self._results and result:
-                self._results.write(job.item, result, again=True)
+                self._results.write(job.item, result, result["configuration"], again=True)
 
     @property
     def _open(self) -> Workspace:
         assert self._workspace, "an engine calls `begin` before `next`"
         return self._workspace
 
-    def _look(self, chunk: Sequence[Item]) -> list[tuple[str, str | None]]:
-        """Content and state of each image: "ok", "failed", "failed elsewhere" (under a kept configuration) or None."""
+    def _look(self, chunk: Sequence[Item]) -> list[tuple[str, State | None]]:
+        """Content and state of each image; content is "" for what is to fail as unreadable, whatever is asked for."""
         contents = [hash_file(Path(item.path)) or "" for item in chunk]
-        known = {sha256: self._threads(sha256) for sha256 in contents if sha256}
-        states = read_states(self._open, [thread for threads in known.values() for thread in threads])
-        return [(sha256, _state([states.get(thread) for thread in known.get(sha256, ())])) for sha256 in contents]
+        states = find_states(self._open, [content for content in contents if content], self._configurations)
+        if self._which == "failed":  # nobody else will look at what was never analysed
+            contents = [
+                content if content in states or _is_image(item) else ""
+                for item, content in zip(chunk, contents, strict=True)
+            ]
+        return [(content, states.get(content)) for content in contents]
 
-    def _sort(self, job: Job, state: str | None) -> None:
+    def _sort(self, job: Job, state: State | None) -> None:
+        self._tally.looked_at += 1
         digest = _digest(job)
         if not job.sha256:
             self._ready.append(job)
@@ -146,16 +162,13 @@ class Plan:
         elif state == "ok":
             self._tally.already_done += 1
             self._owe(job)
-        elif self._wants(state):
+        elif is_meant(state, self._which):
             self._seen[digest] = None
             self._ready.append(job)
         elif state == "failed":
             self._tally.failed_earlier += 1
-
-    def _wants(self, state: str | None) -> bool:
-        if self._which == "missing":
-            return state != "failed"
-        return self._which == "both" or state is not None
+        else:
+            self._tally.not_meant += 1
 
     def _add_copy(self, job: Job, status: Status | None) -> None:
         if status is None:
@@ -166,22 +179,17 @@ class Plan:
 
     def _owe(self, job: Job) -> None:
         self._names.append((job.sha256, job.item.name))
-        if self._results and not self._results.has(job.item):
+        if self._results and not self._results.has(job.item, job.sha256, self._configurations):
             self._owed.append(job)
 
-    def _threads(self, sha256: str) -> list[str]:
-        image = ImageRef(sha256=sha256, path="", width=0, height=0)
-        return [thread_id(image, configuration) for configuration in self._configurations]
+
+def _is_image(item: Item) -> bool:
+    try:
+        check_image(item.path)
+    except UsageError:
+        return False
+    return True
 
 
 def _digest(job: Job) -> bytes:
     return bytes.fromhex(job.sha256[:32])
-
-
-def _state(states: Sequence[Status | None]) -> str | None:
-    """One state from those of the current configuration (first) and of kept ones."""
-    if "ok" in states:
-        return "ok"
-    if states and states[0]:
-        return "failed"
-    return "failed elsewhere" if any(states) else None

@@ -22,11 +22,15 @@ from anomagent.graph.analyze import Analyzer
 from anomagent.models.seam import Event
 from anomagent.state.context import roles_of
 from anomagent.state.findings import Analysis
-from anomagent.store import AnalysisResult, list_analyses, read_analysis
+from anomagent.store import AnalysisResult, Workspace, list_analyses, read_analysis
 
 _SMALLEST_BUDGET = 1e-9
 """US dollars that allow no call: a budget of nothing cannot be set."""
 _SWEEP_LOOKS = 20
+_OF_IMAGE = "SELECT id FROM analyses WHERE sha256 = ?"
+_PARTS = """
+    SELECT t.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+    WHERE t.type = 'table' AND c.name = 'analysis_id'"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ class Hand:
             fault = "".join(traceback.format_exception(error)).strip()
             await analyzer.record_fault(path, error)
         result = await asyncio.to_thread(_newest, analyzer, path)
-        path.unlink(missing_ok=True)  # disks of nodes stay as they are, however many images there are
+        # Disks of nodes stay as they are, however many images there are.
+        path.unlink(missing_ok=True)
+        await asyncio.to_thread(_forget, analyzer.session.workspace, result["sha256"])
         events = self._events.copy()
         self._events.clear()
         return Reply(result, analysis, events, fault)
@@ -179,3 +185,14 @@ def _newest(analyzer: Analyzer, path: Path) -> AnalysisResult:
     newest = list_analyses(workspace, run_id=analyzer.run, sha256=path.stem)[-1]
     stored = cast(Mapping[str, Any], read_analysis(workspace, newest["id"]))
     return cast(AnalysisResult, {key: stored[key] for key in AnalysisResult.__annotations__})
+
+
+def _forget(workspace: Workspace, sha256: str) -> None:
+    """Remove what a scratch workspace holds about an image: the driver keeps its result, Postgres its calls."""
+    with workspace.writing() as connection:
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        keys = f"SELECT key FROM analysis_calls WHERE analysis_id IN ({_OF_IMAGE})"
+        connection.execute(f"DELETE FROM calls WHERE key IN ({keys})", (sha256,))
+        for (table,) in connection.execute(_PARTS).fetchall():
+            connection.execute(f"DELETE FROM {table} WHERE analysis_id IN ({_OF_IMAGE})", (sha256,))
+        connection.execute("DELETE FROM analyses WHERE sha256 = ?", (sha256,))

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from anomagent.config import Settings
 from anomagent.errors import ConfigurationError
@@ -26,11 +26,9 @@ def check_settings(settings: Settings) -> None:
             raise ConfigurationError(
                 f"`{name}` must be a Postgres that every node reaches; give postgresql://USER@HOST:PORT/NAME"
             )
-        with suppress(ValueError):  # what is no URL is refused where it is used
-            password = urlsplit(url).password
-            if password and any(password in argument for argument in sys.argv):
-                # Ray shows the command line of a job to everybody who can see its dashboard.
-                raise ConfigurationError(f"the command line holds a password; give `{name}` in anomagent.toml or .env")
+        if any(secret in argument for secret in _secrets(url) for argument in sys.argv):
+            # Ray shows the command line of a job to everybody who can see its dashboard.
+            raise ConfigurationError(f"the command line holds a password; give `{name}` in anomagent.toml or .env")
 
 
 def connect() -> tuple[Any, bool]:
@@ -82,10 +80,27 @@ def share_out(settings: Settings, workers: int, number: int, name: str) -> dict[
     return part
 
 
+def _secrets(url: str) -> list[str]:
+    """What of `url` must be in no argument: the URL itself, or its password as it stands there. Empty without one."""
+    with suppress(ValueError):  # what is no URL is refused where it is used
+        password = urlsplit(url).password
+        asked = [piece for piece in _pieces(url) if _name(piece) == "password"]
+        return [url, *asked, *([f":{password}@"] if password else [])] if password or asked else []
+    return []
+
+
 def _named(url: str, name: str) -> str:
-    parts = urlsplit(url)
-    query = [(key, value) for key, value in parse_qsl(parts.query) if key != "application_name"]
-    return urlunsplit(parts._replace(query=urlencode([*query, ("application_name", name)])))
+    """`url` as it was given, but for `application_name`."""
+    kept = [piece for piece in _pieces(url) if _name(piece) != "application_name"]
+    return f"{url.partition('?')[0]}?{'&'.join([*kept, f'application_name={quote(name)}'])}"
+
+
+def _pieces(url: str) -> list[str]:
+    return [piece for piece in url.partition("?")[2].split("&") if piece]
+
+
+def _name(piece: str) -> str:
+    return unquote(piece.partition("=")[0])
 
 
 def _check_reachable(address: str) -> None:

@@ -1,19 +1,21 @@
 """The workers of a batch on a Ray cluster: who is there, who gets the next image, what happens when one dies."""
 
 import asyncio
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from anomagent import __version__
 from anomagent.batch.ray_actor import Greeting, Hand, Reply
-from anomagent.errors import AnomagentError, ConfigurationError
+from anomagent.errors import ConfigurationError, StoreError
 
 RESTARTS = 20
 """How often Ray may start one worker anew."""
 LIVES = 5
 """An image that was in work when this many workers died is given up: it may be what kills them."""
 
+_log = logging.getLogger(__name__)
 _PAUSE = 0.5
 """Seconds between looks at a worker that is away."""
 _CERTAIN_DEATHS = 5
@@ -37,7 +39,8 @@ class Crew:
     """Some actors of one class. Belongs to one event loop; `close` it.
 
     An image is sent to the worker that is here and has the fewest in work. When a worker or its node dies, each of
-    its images goes to another one; Ray starts the worker anew, where there is room, and then it takes part again.
+    its images goes to another one; Ray starts the worker anew, where there is room, and then it takes part again. One
+    that cannot be used is left out, unless it is the first to come: then nobody is expected to be better.
     """
 
     def __init__(self, ray: Any, parts: list[dict[str, Any]], names: list[str]) -> None:
@@ -45,6 +48,7 @@ class Crew:
         self._ray = ray
         self._change = asyncio.Condition()
         self._trouble: Exception | None = None
+        """Why the first worker that came could not be used; nothing else of the cluster is known then."""
         options = {"max_restarts": RESTARTS, "max_task_retries": 0, "max_concurrency": 1_000, "num_cpus": 1}
         actor = ray.remote(Hand).options(**options, scheduling_strategy="SPREAD")
         # The settings lie behind a reference: passwords in URLs must not be in the description of a task.
@@ -105,7 +109,9 @@ class Crew:
         async with self._change:
             while not (here := [member for member in self._members if member.here]) and not self._trouble:
                 if not self._greetings:
-                    raise NoWorkers("every worker of the Ray cluster has died too often; see the logs of its nodes")
+                    raise NoWorkers(
+                        "every worker of the Ray cluster has died or cannot be used; see the logs of its nodes"
+                    )
                 await self._change.wait()
         if self._trouble:
             raise self._trouble
@@ -124,7 +130,10 @@ class Crew:
         except self._ray.exceptions.ActorDiedError:
             pass  # for good; the others go on
         except Exception as error:
-            self._trouble = error  # whoever looks for a worker next raises it
+            if self._models is None:
+                self._trouble = error  # whoever looks for a worker next raises it
+            else:
+                _log.warning("a worker of the Ray cluster is left out: %s", error)
         finally:
             self._greetings.discard(asyncio.current_task())  # type: ignore[arg-type]
             async with self._change:
@@ -160,8 +169,8 @@ class Crew:
         self._models = greeting.models
 
 
-class NoWorkers(AnomagentError):
-    """Every worker has died for good."""
+class NoWorkers(StoreError):
+    """Every worker has died for good, or can be used no more: the batch ends as where its store fails."""
 
 
 class ImageKills(Exception):

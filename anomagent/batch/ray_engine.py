@@ -128,8 +128,9 @@ async def _work(desk: _Desk, plan: Plan, on_result: OnResult) -> None:
     while job := await plan.next():
         try:
             outcome = await desk.analyze(job.item.path)
-        except (ConfigurationError, NoWorkers):
-            raise  # no image could be analysed
+        except ConfigurationError as error:
+            # Workers could use the models when they came. An end with a reason: what is done is to be counted.
+            on_result(job, NoWorkers(str(error)))
         except ImageKills as error:
             await desk.record_fault(job, error)
             on_result(job, error)

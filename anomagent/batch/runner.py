@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from anomagent.batch.configuration import Gate, check_prices
+from anomagent.batch.configuration import UNCHANGED, Gate, check_prices, unpriced_model
 from anomagent.batch.items import Item
-from anomagent.batch.plan import Job, Plan, Which
+from anomagent.batch.plan import Job, Plan
 from anomagent.batch.results import ResultsFile
+from anomagent.batch.states import Which
 from anomagent.batch.stop import Stop
 from anomagent.batch.tally import Tally
 from anomagent.config import Settings
@@ -59,16 +60,21 @@ async def run_batch(
     """
     check_prices(settings)
     stop, tally = Stop(), tally or Tally(len(items))
-    plan = Plan(items, gate or Gate(), which, stop, tally, results)
+    gate = gate or Gate()
+    plan = Plan(items, gate, which, stop, tally, results)
     desk = _Desk(settings.schedule, stop, tally, plan, results, on_analysis, say)
     with stop.on_signals(say):
         try:
             await engine.analyze(settings, plan, desk.take, on_event, stop)
             await plan.settle_debts()
+            if gate.needless:
+                say(UNCHANGED)
         except StoreError as error:
             if not plan.begun:
                 raise
             desk.lose_store(error)
+    if unpriced_model(settings):
+        tally.standing = None  # it counts what nobody knows as nothing
     tally.close(stop.reason)
     return tally
 
@@ -90,7 +96,7 @@ class _Desk:
         try:
             match outcome:
                 case Analysis() if _is_cut_short(outcome):
-                    self._end_budget(job)
+                    self._end_budget(job, outcome)
                 case Analysis():
                     self._add(job, outcome)
                 case StoreError():
@@ -135,8 +141,9 @@ class _Desk:
             seconds=0.0,
         )
 
-    def _end_budget(self, job: Job) -> None:
-        """The image is neither done nor failed: it goes on when there is money again."""
+    def _end_budget(self, job: Job, analysis: Analysis) -> None:
+        """The image is neither done nor failed: it goes on when there is money again. What it has cost counts."""
+        self.tally.spend(analysis.usage)
         if not self.stop.asked:
             self.say("the budget is used up: images in work are ended, no new one begins")
         self.stop.drain("budget")
@@ -145,7 +152,7 @@ class _Desk:
     def _tell(self, item: Item, analysis: Analysis, duplicate: bool = False) -> None:
         self.tally.add(analysis, duplicate)
         if self.results:
-            self.results.write(item, analysis)
+            self.results.write(item, analysis, self.tally.configuration)
         if self.on_analysis:
             self.on_analysis(analysis)
 

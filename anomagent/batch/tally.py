@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from anomagent.batch.stop import Reason
+from anomagent.models.budget import Standing
 from anomagent.state.findings import Analysis, Status, UsageTotals
 
 MOST_FAILURES: Final = 20
@@ -33,8 +34,19 @@ class Tally:
     """Of those done: further names of a content that was analysed under another name."""
     failed_earlier: int = 0
     """Of those left: failed or partial in an earlier batch, and not to be tried again."""
+    not_meant: int = 0
+    """Of those left: never analysed, where only what failed is to be tried again."""
+    looked_at: int = 0
+    """Images whose content and state are known; of the others some may be done already."""
+    finished_before: int = 0
+    """Contents, of these images or of others, that the workspace had finished when the batch began."""
     usage: UsageTotals = field(default_factory=UsageTotals)
-    """What the images done have cost."""
+    """What the images done have cost, and those that the budget cut short."""
+    standing: Standing | None = None
+    """What this process has paid, images that were interrupted included.
+
+    None where other processes pay, or a price is unknown.
+    """
     failures: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     stopped: Reason | None = None
     fault: Exception | None = None
@@ -53,6 +65,15 @@ class Tally:
         return self.images - self.done - self.already_done
 
     @property
+    def to_do(self) -> int:
+        """Images left that are to be analysed, as far as is known.
+
+        Of those not looked at yet as many are taken to be done as the workspace has results that were not met so far.
+        """
+        unseen = min(self.images - self.looked_at, max(0, self.finished_before - self.already_done))
+        return self.left - self.failed_earlier - self.not_meant - unseen
+
+    @property
     def analysed(self) -> int:
         """Images done that were analysed for themselves."""
         return self.done - self.duplicates
@@ -65,12 +86,16 @@ class Tally:
     def add(self, analysis: Analysis, duplicate: bool = False) -> None:
         """Count an image that is done, what it cost, and why it failed."""
         self.count(analysis.status, duplicate)
-        self.usage = _sum(self.usage, analysis.usage)
+        self.spend(analysis.usage)
         if analysis.status != "ok" and len(self.failures) < MOST_FAILURES:
             # What concerns the whole image is what cost the result.
             first = min(analysis.failures, key=lambda failure: failure["object"] is not None, default=None)
             error, message = (first["error"], first["message"]) if first else ("unknown", "no reason was recorded")
             self.failures.append({"image": analysis.image, "error": error, "message": message[:_LONGEST]})
+
+    def spend(self, usage: UsageTotals) -> None:
+        """Count what an image has cost, whether it is done or not."""
+        self.usage = _sum(self.usage, usage)
 
     def close(self, stopped: Reason | None) -> None:
         """Note the end, and whether it was the end of all images."""
@@ -89,7 +114,7 @@ class Tally:
             return 130
         if self.fault:
             return 1
-        return 3 if self.stopped or self.failed or self.partial or self.failed_earlier else 0
+        return 3 if self.stopped or self.failed or self.partial or self.left > self.not_meant else 0
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as `batch --json` prints it."""
@@ -105,7 +130,9 @@ class Tally:
             "duplicates": self.duplicates,
             "left": self.left,
             "failed_earlier": self.failed_earlier,
+            "not_meant": self.not_meant,
             "usage": self.usage.model_dump(),
+            "spent_usd": self.standing.spent if self.standing else None,
             "seconds": round(self.seconds, 3),
             "stopped": self.stopped,
             "failures": self.failures,

@@ -14,8 +14,8 @@ from anomagent.errors import ConfigurationError
 if TYPE_CHECKING:
     from anomagent.batch.configuration import Gate
     from anomagent.batch.items import Item
-    from anomagent.batch.plan import Which
     from anomagent.batch.runner import Engine
+    from anomagent.batch.states import Which
     from anomagent.batch.tally import Tally
     from anomagent.config import Settings
 
@@ -86,13 +86,12 @@ def batch(
     from anomagent.batch.items import gather
 
     items = gather(paths, limit)
-    if dry_run:
-        _print_estimate(settings, items, json)
-        return
     gate = Gate("new run" if new_run else "retry" if retry else "refuse")
-    tally = _run(
-        settings, items, _engine(engine), gate, "failed" if retry_failed else "both" if retry else "missing", results
-    )
+    which = "failed" if retry_failed else "both" if retry else "missing"
+    if dry_run:
+        _print_estimate(settings, items, gate, which, json)
+        return
+    tally = _run(settings, items, _engine(engine), gate, which, results)
     _print_summary(tally, json)
     if tally.exit_code:
         raise typer.Exit(tally.exit_code)
@@ -143,12 +142,12 @@ def _run(
         return asyncio.run(work(Tally(len(items)), file))
 
 
-def _print_estimate(settings: "Settings", items: "list[Item]", json: bool) -> None:
+def _print_estimate(settings: "Settings", items: "list[Item]", gate: "Gate", which: "Which", json: bool) -> None:
     from anomagent.batch.estimate import configuration_of, estimate_batch
     from anomagent.cli.console import flat, print_json
 
     configuration = asyncio.run(configuration_of(settings))
-    estimate = estimate_batch(settings, [item.path for item in items], configuration)
+    estimate = estimate_batch(settings, items, configuration, gate, which)
     if json:
         print_json(estimate.as_dict())
     else:

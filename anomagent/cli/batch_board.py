@@ -122,13 +122,16 @@ def advice(tally: Tally) -> Iterator[str]:
     if tally.failed_earlier:
         earlier = count(tally.failed_earlier, "image")
         yield f"anomagent: {earlier} failed or partial before and left alone; --retry-failed tries again"
-    elif tally.failed + tally.partial > tally.unreadable:
+    if tally.not_meant:
+        yield f"anomagent: {count(tally.not_meant, 'image')} never analysed and left alone by --retry-failed"
+    if not tally.failed_earlier and tally.failed + tally.partial > tally.unreadable:
         yield "anomagent: --retry-failed tries again what failed or is partial"
     if tally.unreadable:
         yield f"anomagent: {count(tally.unreadable, 'file')} could not be read; mend them and run again"
     if tally.stopped == "budget":
-        spent = describe_money(tally.usage.usd)
-        yield f"anomagent: the budget ended the batch; {spent} for {count(tally.done, 'image')}, {tally.left:,} left"
+        yield f"anomagent: the budget ended the batch; {_standing(tally)}, {tally.left:,} left"
+    elif tally.stopped == "interrupted" and tally.standing and tally.standing.spent:
+        yield f"anomagent: {_standing(tally)}"
     if tally.stopped == "disk":
         yield "anomagent: the workspace could not be written; free space and run the same command again"
 
@@ -148,17 +151,20 @@ def _money(tally: Tally) -> str:
     usd = tally.usage.usd
     if usd is None or not tally.analysed:
         return describe_money(usd)
-    return f"{describe_money(usd)}, about {describe_money(usd / tally.analysed * _to_do(tally))} to come"
+    return f"{describe_money(usd)}, about {describe_money(usd / tally.analysed * tally.to_do)} to come"
 
 
 def _time_left(tally: Tally) -> str:
     if not tally.analysed:
         return "time left unknown"
-    return f"about {_clock(tally.elapsed / tally.analysed * _to_do(tally))} left"
+    return f"about {_clock(tally.elapsed / tally.analysed * tally.to_do)} left"
 
 
-def _to_do(tally: Tally) -> int:
-    return tally.left - tally.failed_earlier
+def _standing(tally: Tally) -> str:
+    """Where the money stands, images that were cut short included."""
+    unknown = tally.standing is None or tally.usage.usd is None
+    spent = describe_money(tally.usage.usd) if unknown else str(tally.standing)
+    return f"{spent} for {count(tally.done, 'image')} and those cut short"
 
 
 def _clock(seconds: float) -> str:

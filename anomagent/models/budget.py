@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from anomagent.errors import ConfigurationError, OutOfBudget
+from anomagent.models.image_tokens import image_tokens, scaled_size
 from anomagent.models.prices import Price
 from anomagent.models.types import Request, Usage
 from anomagent.state.findings import ImageRef
 
 _BYTES_PER_TOKEN = 2.5
 _PIXELS_PER_TOKEN = 600
-"""Both on the safe side of what providers document: about 4 characters, and 750 pixels or more. UTF-8 bytes, since a
-letter of a language with many of them can be more than a token."""
+"""Both on the safe side of what most providers document: about 4 characters, and 750 pixels or more. UTF-8 bytes, since
+a letter of a language with many of them can be more than a token."""
 _SMALLEST_IMAGE = 300
 """Tokens: providers that cut images into tiles count a whole one (255 tokens) however small the image is."""
 _OVERHEAD = 100
@@ -25,7 +26,7 @@ _USUAL_ANSWER = 400
 
 @dataclass
 class Reservation:
-    """Money set aside for one request; `spent` is what it really cost, 0 if it never finished."""
+    """Money set aside for one request; `spent` is what it cost or may have cost, 0 if nothing can be billed."""
 
     reserved: float
     spent: float = 0.0
@@ -101,8 +102,9 @@ class Budget:
 class Estimates:
     """Tokens of a request before it is sent, and what providers' counts teach about them.
 
-    How many tokens an image is differs by a factor of 30 between models. The first counts that come back correct the
-    rule for a model, so an upper estimate fails at most for the requests in flight before them.
+    How many tokens an image is differs by a factor of 30 between models. Where no documented rule is known, or the
+    rule is wrong, the first counts that come back correct it, so an upper estimate fails at most for the requests in
+    flight before them.
     """
 
     def __init__(self) -> None:
@@ -110,29 +112,35 @@ class Estimates:
 
     def largest(self, model: str, request: Request, image: ImageRef | None) -> Usage:
         """An upper estimate for `model` (a client's identity): all that it ever counted too much, a full answer."""
-        usage = largest_usage(request, image)
+        usage = largest_usage(model, request, image)
         return replace(usage, input_tokens=math.ceil(usage.input_tokens * self._factors.get(model, 1.0)))
 
     def learn(self, model: str, request: Request, image: ImageRef | None, counted: Usage) -> None:
         """Take notice of what `model` counted for `request`."""
-        factor = counted.input_tokens / largest_usage(request, image).input_tokens
+        factor = counted.input_tokens / largest_usage(model, request, image).input_tokens
         self._factors[model] = max(factor, self._factors.get(model, 1.0))
 
 
-def largest_usage(request: Request, image: ImageRef | None) -> Usage:
-    """An upper estimate of the tokens of `request`, its answer filling all its room."""
-    return Usage(input_tokens=_input_tokens(request, image), output_tokens=request.max_tokens)
+def largest_usage(model: str, request: Request, image: ImageRef | None) -> Usage:
+    """An upper estimate of what `request` to `model` (a client's identity) takes, its answer filling all its room."""
+    return Usage(input_tokens=_input_tokens(model, request, image), output_tokens=request.max_tokens)
 
 
-def usual_tokens(request: Request, image: ImageRef | None) -> int:
+def usual_tokens(model: str, request: Request, image: ImageRef | None) -> int:
     """About how many tokens `request` and its answer are together, for limits that are corrected afterwards."""
-    return round(_input_tokens(request, image) * _USUAL_SHARE) + min(_USUAL_ANSWER, request.max_tokens)
+    return round(_input_tokens(model, request, image) * _USUAL_SHARE) + min(_USUAL_ANSWER, request.max_tokens)
 
 
-def _input_tokens(request: Request, image: ImageRef | None) -> int:
+def _input_tokens(model: str, request: Request, image: ImageRef | None) -> int:
     prompt = request.prompt
     texts = (prompt.system, prompt.text, *(turn.text for turn in request.turns))
     size = sum(len(text.encode(errors="replace")) for text in texts)
-    pixels = min(image["width"] * image["height"], request.max_pixels) if image else 0
-    image_tokens = max(_SMALLEST_IMAGE, math.ceil(pixels / _PIXELS_PER_TOKEN)) if image else 0
-    return math.ceil(size / _BYTES_PER_TOKEN) + image_tokens + _OVERHEAD
+    seen = _largest_image(model, image, request.max_pixels) if image else 0
+    return math.ceil(size / _BYTES_PER_TOKEN) + seen + _OVERHEAD
+
+
+def _largest_image(model: str, image: ImageRef, max_pixels: int) -> int:
+    """What the provider's documented rule says, and never less than a rule of thumb: documents grow old."""
+    width, height = scaled_size(image["width"], image["height"], max_pixels)
+    documented = image_tokens(model, width, height).tokens or 0
+    return max(documented, _SMALLEST_IMAGE, math.ceil(width * height / _PIXELS_PER_TOKEN))

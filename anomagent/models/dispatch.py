@@ -1,6 +1,7 @@
 """Sending one request: the concurrency limit, the pace, the budget, and trying again while a server is busy or away."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from tenacity import (
 )
 
 from anomagent.errors import ModelError, RateLimited, Unavailable
-from anomagent.models.budget import Budget, Estimates, usual_tokens
+from anomagent.models.budget import Budget, Estimates, Reservation, usual_tokens
 from anomagent.models.call import Call
 from anomagent.models.limits import Limits
 from anomagent.models.pace import Clock, Pace, Sleep
@@ -27,6 +28,8 @@ OnRetry = Callable[[ModelError, float], None]
 
 _BACKOFF = wait_exponential_jitter(multiplier=1.5, max=60, jitter=1)
 """1.5, 3, 6, ... seconds: with the default of five further tries a server may be away for 45 seconds."""
+_TIMED_OUT = re.compile(r"no answer within|timed?[ -]?out", re.IGNORECASE)
+"""How clients and servers word it that an answer took too long."""
 
 
 class Dispatcher:
@@ -62,24 +65,38 @@ class Dispatcher:
         return await retrying(self._try, call, request, tries)
 
     async def _try(self, call: Call[R], request: Request, tries: "_Tries") -> tuple[Completion, float]:
+        """Wait for the model's pauses first: a place or a promise held meanwhile would keep others from theirs."""
         model, image = call.client.identity, call.image
-        async with self._places.place(call.image_sha256):
-            largest = self._estimates.largest(model, request, image)
-            with self._budget.reserve(model, call.price, largest) as reservation:
-                tokens = usual_tokens(request, image)
-                await self._pace.take(model, tokens)
-                call.tally.attempts += 1
-                started = self._clock()
-                tries.begun = started if tries.begun is None else tries.begun
-                completion = await call.client.complete(request)
-                seconds = self._clock() - started
-                usage = completion.usage
-                self._estimates.learn(model, request, image, usage)
-                # What failed keeps its tokens taken: most providers count it, and a busy one needs the rest.
-                self._pace.correct(tokens, usage.input_tokens + usage.output_tokens)
-                usd = call.usd(usage)
-                reservation.spent = reservation.reserved if usd is None else usd
-                return completion, seconds
+        while True:
+            await self._pace.pauses_over(model)
+            async with self._places.place(call.image_sha256):
+                largest = self._estimates.largest(model, request, image)
+                with self._budget.reserve(model, call.price, largest) as reservation:
+                    tokens = usual_tokens(model, request, image)
+                    if await self._pace.take(model, tokens):
+                        completion, seconds = await self._complete(call, request, reservation, tries)
+                        # What failed keeps its tokens taken: most providers count it, and a busy one needs the rest.
+                        self._pace.correct(tokens, completion.usage.input_tokens + completion.usage.output_tokens)
+                        return completion, seconds
+
+    async def _complete(
+        self, call: Call[R], request: Request, reservation: Reservation, tries: "_Tries"
+    ) -> tuple[Completion, float]:
+        """Send `request` now, and enter in the reservation what it cost."""
+        call.tally.attempts += 1
+        started = self._clock()
+        tries.begun = started if tries.begun is None else tries.begun
+        try:
+            completion = await call.client.complete(request)
+        except Unavailable as error:
+            if _timed_out(error):
+                reservation.spent = reservation.reserved
+            raise
+        seconds = self._clock() - started
+        self._estimates.learn(call.client.identity, request, call.image, completion.usage)
+        usd = call.usd(completion.usage)
+        reservation.spent = reservation.reserved if usd is None else usd
+        return completion, seconds
 
     async def _rest(self, model: str, tries: "_Tries", seconds: float) -> None:
         """Sleep before the next try; as long as the server asked to be left alone, nobody else asks either."""
@@ -116,6 +133,11 @@ class _Tries:
 def _wait(state: RetryCallState) -> float:
     """Exponential backoff with jitter, never earlier than the server asked for."""
     return max(_BACKOFF(state), _error(state).retry_after or 0.0)
+
+
+def _timed_out(error: Unavailable) -> bool:
+    """Whether the server may have worked on the request and bill it, as one that was never reached cannot."""
+    return bool(_TIMED_OUT.search(str(error)))
 
 
 def _error(state: RetryCallState) -> ModelError:

@@ -65,14 +65,28 @@ class Pace:
         self._tokens = TokenBucket(tokens, clock=clock, sleep=sleep) if tokens else None
         self._pauses: dict[str, set[asyncio.Future[None]]] = {}
 
-    async def take(self, model: str, tokens: int) -> None:
-        """Wait until a request to `model` (a client's identity) of about so many tokens may leave."""
+    async def pauses_over(self, model: str) -> None:
+        """Wait until no server of `model` (a client's identity) wants to be left alone."""
         while pauses := self._pauses.get(model):
             await asyncio.wait(pauses)
+
+    async def take(self, model: str, tokens: int) -> bool:
+        """Wait until the limits let a request to `model` of about so many tokens leave, and say whether it may.
+
+        False while the model has a pause, also one that began during the wait: then no tokens are taken. Never waits
+        for the end of a pause, so that nobody keeps from others what is needed to send.
+        """
+        if self._pauses.get(model):
+            return False
         if self._tokens:
             await self._tokens.take(tokens)
         if self._requests:
             await self._requests.acquire()
+        if not self._pauses.get(model):
+            return True
+        if self._tokens:
+            self._tokens.correct(tokens, 0)
+        return False
 
     def correct(self, taken: int, real: int) -> None:
         """Say what a request of about `taken` tokens really was. 0 is what a server says that does not count."""

@@ -104,28 +104,41 @@ def list_analyses(
 
 
 def read_states(workspace: Workspace, threads: Sequence[str]) -> dict[str, Status]:
-    """How each of `threads` ended: ok if it ever did, else as its newest finished analysis.
+    """How each of `threads` ended: ok if it ever did, else as the newest analysis that the budget did not end.
 
-    Without those that never ended, and those that only ended because the budget did.
+    Without those that have none.
     """
-    query = f"""
-        SELECT thread_id, status FROM analyses a
+    query = """
+        SELECT thread_id, status FROM analyses
         WHERE id IN (
-            SELECT coalesce(max(CASE status WHEN 'ok' THEN id END), max(id)) FROM analyses
-            WHERE thread_id IN ({_marks(threads)}) AND status != 'running' GROUP BY thread_id)
-        AND NOT EXISTS (SELECT 1 FROM failures WHERE analysis_id = a.id AND error = ?)"""
+            SELECT coalesce(max(CASE status WHEN 'ok' THEN id END), max(id)) FROM analyses a
+            WHERE thread_id IN (SELECT value FROM json_each(?)) AND status != 'running'
+                AND NOT EXISTS (SELECT 1 FROM failures WHERE analysis_id = a.id AND error = ?)
+            GROUP BY thread_id)"""
     with workspace.reading() as connection:
-        return dict(connection.execute(query, [*threads, OutOfBudget.code]).fetchall())
+        return dict(connection.execute(query, [json.dumps(list(threads)), OutOfBudget.code]).fetchall())
+
+
+def count_finished(workspace: Workspace, configurations: Sequence[str]) -> int:
+    """How many contents have an ok analysis under any of the configurations, given by their hashes."""
+    query = """
+        SELECT count(DISTINCT sha256) FROM analyses
+        WHERE status = 'ok' AND substr(thread_id, instr(thread_id, '-') + 1) IN (SELECT value FROM json_each(?))"""
+    with workspace.reading() as connection:
+        return connection.execute(query, [json.dumps(list(configurations))]).fetchone()[0]
 
 
 def read_outcome(workspace: Workspace, threads: Sequence[str]) -> dict[str, Any] | None:
-    """The result of any of `threads`, as `run --json` prints it: the newest ok one, else the newest."""
+    """The result of any of `threads`: the newest ok one, else the newest.
+
+    It is what `run --json` prints, and behind it the hash of its configuration.
+    """
     query = f"""
-        SELECT result FROM results JOIN analyses a ON a.id = analysis_id
+        SELECT result, a.thread_id FROM results JOIN analyses a ON a.id = analysis_id
         WHERE a.thread_id IN ({_marks(threads)}) ORDER BY a.status = 'ok' DESC, a.id DESC LIMIT 1"""
     with workspace.reading() as connection:
         row = connection.execute(query, threads).fetchone()
-    return json.loads(row[0]) if row else None
+    return json.loads(row[0]) | {"configuration": row[1].rpartition("-")[2]} if row else None
 
 
 def name_images(workspace: Workspace, names: Sequence[tuple[str, str]]) -> None:

@@ -1,7 +1,7 @@
 """Finished requests as rows, however many databases they are in: one shape, copied without doubles."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from anomagent.models.types import Attempt
 from anomagent.store.database import clean
@@ -22,3 +22,11 @@ def copy_calls(workspace: Workspace, rows: Iterable[Mapping[str, Any]]) -> None:
     """Bring rows of another ledger into the workspace's own; those that are there already are left as they are."""
     with workspace.writing() as connection:
         connection.executemany(_COPY, ({column: clean(row[column]) for column in _COPIED} for row in rows))
+
+
+def read_good(workspace: Workspace, key: str) -> Attempt | None:
+    """The good answer of `key` among the workspace's own calls, if there is one. Only reads."""
+    with workspace.reading() as connection:
+        query = f"SELECT {', '.join(COLUMNS)} FROM calls WHERE key = ? AND status = 'good'"
+        row = connection.execute(query, (key,)).fetchone()
+    return cast(Attempt, dict(zip(COLUMNS, row, strict=True))) if row else None

@@ -2,12 +2,16 @@
 
 import asyncio
 import importlib.util
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from anomagent.errors import ConfigurationError
-from anomagent.models.types import Ledger
+from anomagent.models.types import Attempt, Ledger
+from anomagent.store.call_rows import copy_calls, read_good
 from anomagent.store.ledger import SqliteLedger
 from anomagent.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from anomagent.store.postgres_ledger import PostgresLedger
 
 
 class OpenLedger(Ledger, Protocol):
@@ -18,8 +22,49 @@ class OpenLedger(Ledger, Protocol):
         ...
 
 
+class SharedLedger:
+    """A ledger in Postgres, and the workspace's own calls beside it: what either has is not paid again.
+
+    The workspace is asked first, and gets a copy of every call that was made or used here, so that its results can be
+    explained, and resumed with another ledger.
+    """
+
+    def __init__(self, workspace: Workspace, shared: "PostgresLedger") -> None:
+        self._workspace = workspace
+        self._shared = shared
+
+    async def good(self, key: str) -> Attempt | None:
+        """The good answer of `key`, if there is one."""
+        if here := await asyncio.to_thread(read_good, self._workspace, key):
+            return here
+        if there := await self._shared.good(key):
+            await self._copy(key)
+        return there
+
+    async def claim(self, key: str) -> bool:
+        """See `PostgresLedger.claim`."""
+        return await self._shared.claim(key)
+
+    async def record(self, attempt: Attempt) -> None:
+        """Write a finished request durably to the shared ledger."""
+        await self._shared.record(attempt)
+
+    async def release(self, key: str) -> None:
+        """Give up the claim on `key`, and copy what was recorded meanwhile."""
+        await self._shared.release(key)
+        await self._copy(key)
+
+    async def aclose(self) -> None:
+        """Finish what was begun and give up our claims. May be called twice."""
+        await self._shared.aclose()
+
+    async def _copy(self, key: str) -> None:
+        if rows := await self._shared.calls([key]):
+            await asyncio.to_thread(copy_calls, self._workspace, rows)
+
+
 async def open_ledger(workspace: Workspace, url: str | None) -> OpenLedger:
-    """The ledger at `url` (postgresql://...), which many machines can share, or else the workspace's own.
+    """The ledger at `url` (postgresql://...), which many machines can share, or where it is None the workspace's own.
 
     Raises `ConfigurationError` for a server that cannot be used, `StoreError` for a workspace that cannot be written.
     """
@@ -29,4 +74,4 @@ async def open_ledger(workspace: Workspace, url: str | None) -> OpenLedger:
         raise ConfigurationError("a ledger in Postgres needs an extra: pip install 'anomagent[postgres]'")
     from anomagent.store.postgres_ledger import PostgresLedger
 
-    return await PostgresLedger.open(url)
+    return SharedLedger(workspace, await PostgresLedger.open(url))

@@ -7,22 +7,26 @@ from typing import Any, Self, TypeVar, cast
 
 from psycopg import sql
 from psycopg.rows import dict_row
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from anomagent.errors import StoreError
 from anomagent.models.types import Attempt
 from anomagent.store.database import clean
 from anomagent.store.ledger import LEASE_SECONDS
-from anomagent.store.postgres import Pool, check_encoding, connect_async, is_passing, open_pool, postgres_errors, stamp
+from anomagent.store.postgres import (
+    PATIENCE_SECONDS,
+    Patience,
+    Pool,
+    check_encoding,
+    open_pool,
+    postgres_errors,
+    stamp,
+)
 from anomagent.store.postgres_pulse import GRACE_SECONDS, Pulse
 from anomagent.store.postgres_schema import CALLS, CLAIM, DOUBT, FORGET_EXPIRED, GOOD, RECORD, RELEASE, SPENT, TABLES
 
 SETTING = "ledger"
-PATIENCE_SECONDS = 60.0
-"""How long an answer that was paid for waits for a server that is away."""
 
 _CONNECTIONS = 8
-_TRY_SECONDS = 5.0
 T = TypeVar("T")
 
 
@@ -33,13 +37,13 @@ class PostgresLedger:
     between must not be in transaction mode. Belongs to one event loop; close it when the work is done.
     """
 
-    def __init__(self, pool: Pool, pulse: Pulse, lease_seconds: float, patience: float) -> None:
+    def __init__(self, pool: Pool, pulse: Pulse, held: set[str], lease_seconds: float, patience: float) -> None:
+        """`held` has the keys that we have claimed or are claiming; the pulse renews these."""
         self._pool = pool
         self._pulse = pulse
+        self._held = held
         self._lease = lease_seconds
-        self._patience = patience
-        self._held: set[str] = set()
-        """Keys that we have claimed or are claiming."""
+        self._patience = Patience(SETTING, patience)
         self._begun: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -49,7 +53,7 @@ class PostgresLedger:
 
         Raises `ConfigurationError` where the server cannot be used.
         """
-        pool = await open_pool(url, SETTING, _CONNECTIONS)
+        pool, held = await open_pool(url, SETTING, _CONNECTIONS), set[str]()
         try:
             with postgres_errors(SETTING):
                 async with pool.connection() as connection:
@@ -57,11 +61,11 @@ class PostgresLedger:
                     async with connection.transaction():
                         await connection.execute(TABLES)
                     await connection.execute(FORGET_EXPIRED)
-                pulse = await asyncio.to_thread(Pulse, url, lease_seconds)
+                pulse = await asyncio.to_thread(Pulse, url, lease_seconds, held)
         except BaseException:
             await pool.close()
             raise
-        return cls(pool, pulse, lease_seconds, patience)
+        return cls(pool, pulse, held, lease_seconds, patience)
 
     async def good(self, key: str) -> Attempt | None:
         """The good answer of `key`, if there is one."""
@@ -107,7 +111,7 @@ class PostgresLedger:
         return [{**row, "created": stamp(row["created"])} for row in rows]
 
     async def aclose(self) -> None:
-        """Finish what was begun and give up our claims. May be called twice."""
+        """Finish what was begun, as far as patience goes, and give up our claims. May be called twice."""
         while self._begun:
             await asyncio.wait(self._begun)
         self._closed = True
@@ -139,19 +143,12 @@ class PostgresLedger:
         """The rows of a statement. It may be run twice, when the way to the server breaks in the middle of it."""
         if self._closed:
             raise StoreError("the ledger is closed; open a new one")
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(is_passing),
-            wait=wait_exponential(0.1, max=5),
-            stop=stop_after_delay(self._patience),
-            reraise=True,
-        )
-        with postgres_errors(SETTING):
-            return await retrying(self._once, query, values)
+        return await self._patience.run(lambda: self._once(query, values))
 
     async def _once(
         self, query: sql.SQL | sql.Composed, values: Sequence[object] | Mapping[str, object]
     ) -> list[dict[str, Any]]:
-        async with self._pool.connection(_TRY_SECONDS) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(query, values)
             return await cursor.fetchall() if cursor.description else []
 
@@ -165,9 +162,10 @@ class PostgresLedger:
 
 async def money_spent(url: str, client: str) -> float:
     """US dollars of every request that was recorded over connections with this `application_name`."""
-    with postgres_errors(SETTING):
-        async with await connect_async(url) as connection:
-            (usd,) = await (await connection.execute(SPENT, (client,))).fetchone() or (0.0,)
+    async with await open_pool(url, SETTING, 1) as pool:
+        with postgres_errors(SETTING):
+            async with pool.connection() as connection:
+                (usd,) = await (await connection.execute(SPENT, (client,))).fetchone() or (0.0,)
     return float(usd)
 
 

@@ -2,18 +2,20 @@
 
 import secrets
 import time
+from collections.abc import Set
 from contextlib import suppress
 from threading import Event, Thread
 
 import psycopg
 
-from anomagent.store.postgres import connect
+from anomagent.store.postgres import connect, hang_up
 from anomagent.store.postgres_schema import RELEASE_ALL, RENEW
 
 GRACE_SECONDS = 5.0
 """How long the claims of an owner whose session has ended still hold: time to connect again after a break."""
 
 _LOOKS = GRACE_SECONDS / 4
+_GOODBYE_SECONDS = 5.0
 
 
 class Pulse:
@@ -23,10 +25,12 @@ class Pulse:
     Others may take the claims over once the lock is free for `GRACE_SECONDS`, or the lease has run out.
     """
 
-    def __init__(self, url: str, lease_seconds: float) -> None:
+    def __init__(self, url: str, lease_seconds: float, held: Set[str]) -> None:
+        """`held`: keys whose claims are to be renewed; it may change meanwhile."""
         self.owner = secrets.randbits(62)
         self._url = url
         self._lease = lease_seconds
+        self._held = held
         self._ended = Event()
         self._connection = connect(url)
         self._locked = False
@@ -41,9 +45,12 @@ class Pulse:
         self._thread.start()
 
     def close(self) -> None:
-        """Give up all claims and be gone. Blocks; may be called twice."""
+        """Give up all claims and be gone, or be gone without a server that is silent. Blocks; may be called twice."""
         self._ended.set()
-        self._thread.join()
+        self._thread.join(_GOODBYE_SECONDS)
+        if self._thread.is_alive():
+            hang_up(self._connection)
+            self._thread.join(_GOODBYE_SECONDS)
 
     def _run(self) -> None:
         while not self._ended.wait(min(_LOOKS, self._lease / 3)):
@@ -61,7 +68,7 @@ class Pulse:
         """Renew what is due and see that the way is open. A dead session of our own may hold the lock for a while."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._lease / 3
-            self._connection.execute(RENEW, (self._lease, self.owner))
+            self._connection.execute(RENEW, (self._lease, self.owner, list(self._held)))
         if self._locked:
             self._connection.execute("SELECT")
         else:

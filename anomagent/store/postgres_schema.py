@@ -50,7 +50,10 @@ DOUBT = sql.SQL("""
 """)
 """Shortens the lease of a claim whose owner's session has ended: only then can its lock be had by others."""
 
-RENEW = sql.SQL("UPDATE anomagent_claims SET expires = now() + %s * interval '1 second' WHERE owner = %s")
+RENEW = sql.SQL("""
+    UPDATE anomagent_claims SET expires = now() + %s * interval '1 second' WHERE owner = %s AND key = ANY(%s)
+""")
+"""A claim that was given up without the server hearing of it runs out."""
 
 RELEASE = sql.SQL("DELETE FROM anomagent_claims WHERE key = %s AND owner = %s")
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from anomagent.batch import pictures
-from anomagent.batch.estimate import configuration_of, estimate_batch
-from anomagent.batch.items import Item
+from anomagent.batch.configuration import UNCHANGED, Gate
+from anomagent.batch.estimate import Estimate, configuration_of, estimate_batch
+from anomagent.batch.items import Item, gather
 from anomagent.batch.rehearsal import PRIOR_OBJECTS, rehearse
+from anomagent.batch.states import Which
 from anomagent.config import Schedule, load_settings
+from anomagent.errors import Refused
 from anomagent.state.context import AnalysisContext
+from anomagent.store import Workspace
 from tests.batch.analysed import analyse, draw, settings_for
+from tests.batch.folder import Folder
 
 
 @pytest.mark.parametrize(
@@ -73,6 +79,56 @@ async def test_finished_and_repeated_images_are_left_out(tmp_path: Path) -> None
     unlooked = estimate_batch(settings, paths)
     assert unlooked.finished == 0
     assert any("not looked for" in note for note in unlooked.notes)
+
+
+class TestMeans:
+    """Of three images one is ok, one failed, one was never analysed: an estimate counts what a batch would do."""
+
+    @pytest.fixture
+    async def folder(self, folder: Folder) -> Folder:
+        folder.draw("images/1.png", "images/2.png", "images/3.png")
+        await folder.run("images/1.png")
+        folder.model.on(says=Refused("not this one"))
+        await folder.run("images/2.png")
+        folder.model.rules.clear()
+        return folder
+
+    async def test_a_plain_batch_leaves_failures_alone(self, folder: Folder) -> None:
+        assert await self._counts(folder) == (1, 1, 1)
+
+    async def test_retrying_failures_means_nothing_else(self, folder: Folder) -> None:
+        assert await self._counts(folder, which="failed") == (1, 1, 1)
+        assert (await folder.run(which="failed")).done == 1
+        assert await self._counts(folder, which="failed") == (0, 2, 1)
+
+    async def test_partial_ones_are_not_finished(self, folder: Folder) -> None:
+        with Workspace.open(folder.workspace).writing() as connection:
+            connection.execute("UPDATE analyses SET status = 'partial' WHERE status = 'failed'")
+        assert await self._counts(folder) == (1, 1, 1)
+        assert await self._counts(folder, which="both") == (2, 1, 0)
+
+    async def test_a_changed_configuration_keeps_what_retry_keeps(self, folder: Folder) -> None:
+        assert await self._counts(folder, Gate("retry"), "both", temperature=0.5) == (2, 1, 0)
+        assert await self._counts(folder, Gate("new run"), temperature=0.5) == (3, 0, 0)
+        assert (await folder.run(gate=Gate("retry"), which="both", temperature=0.5)).done == 2
+        assert await self._counts(folder, temperature=0.5) == (0, 3, 0)
+
+    async def test_a_batch_that_would_be_refused_is_noted(self, folder: Folder) -> None:
+        assert await self._counts(folder, temperature=0.5) == (3, 0, 0)
+        found = await self._estimate(folder, temperature=0.5)
+        assert any("--new-run (estimated here) or --retry" in note for note in found.notes)
+        assert not any("--new-run" in note for note in (await self._estimate(folder)).notes)
+        assert UNCHANGED in (await self._estimate(folder, Gate("new run"))).notes
+
+    async def _counts(self, folder: Folder, *arguments: Any, **settings: Any) -> tuple[int, int, int]:
+        found = await self._estimate(folder, *arguments, **settings)
+        return found.images, found.finished, found.left_alone
+
+    async def _estimate(
+        self, folder: Folder, gate: Gate | None = None, which: Which = "missing", **settings: Any
+    ) -> Estimate:
+        wanted = load_settings(model="fake:x", schedule="direct", workspace=folder.workspace, **settings)
+        return estimate_batch(wanted, gather(["images"]), await configuration_of(wanted), gate, which)
 
 
 def test_many_files_are_sampled_and_known_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from anomagent.batch.history import finished_threads, read_history
+from anomagent.batch.history import read_history
 from anomagent.batch.prefix import stored_prompts
 from anomagent.batch.rehearsal import rehearse
 from anomagent.config import Schedule, Settings
@@ -100,18 +100,6 @@ async def test_how_far_the_mean_may_be_off(tmp_path: Path) -> None:
     assert alone.error is None
     assert both is not None
     assert both.error == pytest.approx(1.0)
-
-
-async def test_finished_threads(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, "direct")
-    await analyse(settings, draw(tmp_path, 1))
-    workspace = Workspace.open(settings.workspace)
-    (analysis,) = list_analyses(workspace)
-    thread = analysis["thread_id"]
-    assert finished_threads(workspace, [thread, "another"]) == {thread}
-    with workspace.writing() as connection:
-        connection.execute("UPDATE analyses SET status = 'failed'")
-    assert finished_threads(workspace, [thread]) == set()
 
 
 async def test_the_prompts_of_an_analysis_come_back_in_order(tmp_path: Path) -> None:

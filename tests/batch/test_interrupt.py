@@ -51,6 +51,7 @@ async def test_twice_stops_at_once(waiting: Folder) -> None:
     summary = json.loads(out)
     assert (process.returncode, summary["stopped"]) == (130, "interrupted")
     assert (summary["done"], summary["left"]) == (0, IMAGES)
+    assert summary["spent_usd"] == 0.0  # the scripted model is free
     assert err.count("\n") == 1
     kept = len(waiting.ledger())
     assert kept > 0

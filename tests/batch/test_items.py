@@ -106,6 +106,10 @@ def test_two_manifests_that_disagree_are_refused() -> None:
         (["lost"], "lost: no such file or folder"),
         (["lost.csv"], r"lost\.csv: no such file"),
         (["found.jsonl"], "holds results"),
+        (["text.jsonl"], r"text\.jsonl: .*JSON"),
+        (["number.jsonl"], r"3: no such file"),
+        (["header.csv"], r"header\.csv: lists no image"),
+        (["list.json"], r"list\.json: lists no image"),
         (["lost1.png", "lost2.png"], r"lost1\.png: no such file \(and none of 1 more\)"),
     ],
     ids=str,
@@ -114,9 +118,19 @@ def test_wrong_use_is_one_line(paths: list[str], message: str) -> None:
     Path("empty").mkdir()
     Path("urls.csv").write_text("image\nhttps://host/a.png\n")
     Path("found.jsonl").write_text('{"image": "a.png", "anomalies": []}\n')
+    Path("text.jsonl").write_text("hello\n")
+    Path("number.jsonl").write_text('{"image": 3}\n')
+    Path("header.csv").write_text("image\n")
+    Path("list.json").write_text("[]")
     with pytest.raises(UsageError, match=message) as raised:
         gather(paths)
     assert "\n" not in str(raised.value)
+
+
+def test_json_lines_need_no_more_than_images() -> None:
+    make("a.png")
+    Path("list.jsonl").write_text('{"image": "a.png"}\n')
+    assert names("list.jsonl") == ["a.png"]
 
 
 def test_a_missing_file_beside_others_is_an_item() -> None:

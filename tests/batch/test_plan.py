@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from anomagent.batch.configuration import Gate
-from anomagent.batch.results import ResultsFile
-from anomagent.errors import ConfigurationError, Refused, UsageError
+from anomagent.errors import ConfigurationError, Refused
+from anomagent.graph.analyze import Analyzer
+from anomagent.state.findings import Analysis
 from anomagent.store import Workspace, find_analyses
+from anomagent.store.images import hash_file
 from tests.batch.folder import Folder
 
 
@@ -29,6 +30,7 @@ async def test_what_is_done_is_not_done_again(folder: Folder) -> None:
     folder.draw("images/3.png")
     tally = await folder.run()
     assert (tally.done, tally.already_done, tally.left, folder.sent()) == (1, 2, 0, 1)
+    assert (tally.finished_before, tally.looked_at, tally.to_do) == (2, 3, 0)
 
 
 async def test_what_another_command_did_counts_as_done(folder: Folder) -> None:
@@ -68,6 +70,33 @@ async def test_unreadable_files_fail_alone(folder: Folder) -> None:
         "images/2.png": "unreadable",
         "images/3.png": "unreadable",
     }
+
+
+async def test_unreadable_files_fail_where_only_failures_are_retried(folder: Folder) -> None:
+    folder.draw("images/1.png")
+    Path("images/2.png").write_bytes(b"no image")
+    Path("images/3.png").symlink_to("lost.png")
+    tally = await folder.run(which="failed")
+    assert (tally.unreadable, tally.not_meant, tally.left, tally.exit_code, folder.sent()) == (2, 1, 1, 3, 0)
+
+
+async def test_copies_of_a_file_that_changed_meanwhile_are_analysed_for_themselves(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.draw("images/1.png", "images/2.png", "images/3.png", shade=7)
+    analyze = Analyzer.analyze
+
+    async def change_first(self: Analyzer, path: str) -> Analysis:
+        if path == "images/1.png":
+            folder.draw(path, shade=8)
+        return await analyze(self, path)
+
+    monkeypatch.setattr(Analyzer, "analyze", change_first)
+    tally = await folder.run()
+    assert (tally.ok, tally.duplicates, tally.left, folder.sent()) == (3, 1, 0, 2)
+    contents = {analysis.image: analysis.sha256 for analysis in folder.analyses}
+    assert contents == {path: hash_file(Path(path)) for path in contents}
+    assert set(contents) == {f"images/{number}.png" for number in (1, 2, 3)}
 
 
 class TestFailures:
@@ -131,7 +160,13 @@ class TestChangedConfiguration:
     async def test_a_new_run_does_everything(self, folder: Folder) -> None:
         tally = await folder.run(gate=Gate("new run"), temperature=0.5)
         assert (tally.ok, tally.already_done, folder.sent()) == (3, 0, 3)
+        assert not folder.said
         assert (await folder.run(temperature=0.5)).already_done == 3
+
+    async def test_a_new_run_of_what_has_not_changed_is_told_so(self, folder: Folder) -> None:
+        tally = await folder.run(gate=Gate("new run"))
+        assert (tally.ok, tally.already_done) == (1, 2)
+        assert [line.partition(":")[0] for line in folder.said] == ["--new-run changed nothing"]
 
     async def test_retry_keeps_what_is_finished_for_all_batches_to_come(self, folder: Folder) -> None:
         tally = await folder.run(gate=Gate("retry"), which="both", temperature=0.5)
@@ -157,41 +192,3 @@ class TestChangedConfiguration:
     async def test_settings_of_this_machine_are_none(self, folder: Folder) -> None:
         tally = await folder.run(concurrency=2, timeout=10, retries=1)
         assert (tally.ok, tally.already_done) == (1, 2)
-
-
-class TestResultsFile:
-    async def test_has_a_line_for_each_name_with_what_the_manifest_says(self, folder: Folder) -> None:
-        folder.draw("images/1.png", "images/2.png", shade=7)
-        folder.draw("images/3.png")
-        Path("list.csv").write_text("image,id,prompt\nimages/1.png,x,A cat\n")
-        with ResultsFile(Path("results.jsonl")) as results:
-            await folder.run("list.csv", "images", results=results)
-        lines = lines_of("results.jsonl")
-        assert set(lines) == {"images/1.png", "images/2.png", "images/3.png"}
-        assert (lines["images/1.png"]["id"], lines["images/1.png"]["prompt"]) == ("x", "A cat")
-        assert lines["images/2.png"]["sha256"] == lines["images/1.png"]["sha256"]
-        assert [lines[f"images/{number}.png"]["usage"]["calls"] for number in (1, 2, 3)] == [1, 0, 1]
-
-    async def test_goes_on_after_a_crash_and_repeats_nothing(self, folder: Folder) -> None:
-        folder.draw("images/1.png", "images/2.png", "images/3.png")
-        with ResultsFile(Path("results.jsonl")) as results:
-            await folder.run(results=results)
-        whole = Path("results.jsonl").read_bytes().splitlines(keepends=True)
-        # One line is whole, one is torn, one was never written; all three images are in the store.
-        Path("results.jsonl").write_bytes(whole[0] + whole[1][:40])
-        with ResultsFile(Path("results.jsonl")) as results:
-            tally = await folder.run(results=results)
-        assert tally.already_done == 3
-        assert len(Path("results.jsonl").read_text().splitlines()) == len(lines_of("results.jsonl")) == 3
-
-    @pytest.mark.parametrize("text", ["hello\n", "[1]\n", '{"image": "a.png"}\n'])
-    def test_of_another_kind_is_refused_and_stays(self, text: str) -> None:
-        Path("other.txt").write_text(text)
-        with pytest.raises(UsageError, match=r"other\.txt: line 1: is no result"):
-            ResultsFile(Path("other.txt"))
-        assert Path("other.txt").read_text() == text
-
-
-def lines_of(path: str) -> dict[str, dict[str, object]]:
-    """The objects of a file of results, by image."""
-    return {entry["image"]: entry for entry in map(json.loads, Path(path).read_text().splitlines())}

@@ -210,7 +210,6 @@ def test_an_actor_and_a_node_are_lost_and_nothing_else(nodes: Nodes, postgres: s
     assert {name: summary[name] for name in counts} == {name: local[name] for name in counts}
     assert summary["ok"] == IMAGES
     assert summary["usage"]["calls"] + summary["usage"]["ledger_hits"] == WHOLE
-    assert summary["usage"]["ledger_hits"] > 0, "what the lost ones had finished was found"
 
     assert _statuses(postgres) == {"good": WHOLE}, "nothing was paid for twice"
     for query in (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import tempfile
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,18 @@ async def test_it_replies_with_the_result_and_leaves_no_image(node: Path) -> Non
     assert first.result["sha256"] == first.analysis.sha256 != second.result["sha256"]
     assert [event.kind for event in first.events] == [event.kind for event in second.events] == ["sent", "answered"]
     assert list((node / "anomagent-1f" / "images").rglob("*.png")) == []
+
+
+async def test_its_store_does_not_grow(node: Path) -> None:
+    worker = hand()
+    replies = [await worker.analyze(picture(shade)) for shade in (1, 2, 1)]
+    await worker.close()
+
+    assert [reply.result["status"] for reply in replies] == ["ok"] * 3
+    with closing(sqlite3.connect(node / "anomagent-1f" / "anomagent.db")) as database:
+        for table in ("analyses", "calls", "findings", "anomalies", "candidates", "analysis_calls"):
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 async def test_a_fault_of_ours_comes_back_as_a_failed_result(node: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ def settings_of(**changes: Any) -> Settings:
     return load_settings(**{"ledger": URL, "checkpoints": URL, **changes})
 
 
+@hypothesis.settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 40), st.floats(0.1, 1e6))
 def test_the_parts_add_up(concurrency: int, workers: int, limit: float) -> None:
     workers = min(workers, concurrency)
@@ -48,6 +50,23 @@ def test_a_worker_is_known_in_postgres_by_its_name() -> None:
         assert parse_qs(url.query) == {"sslmode": ["require"], "application_name": ["anomagent-1f-0"]}
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann@db/x?options=-c%20search_path%3Dmine&sslpassword=",
+        "postgresql:///x?host=/var/run/a+b",
+        "postgres://ann:p%40ss@a:1,b:2/x",
+    ],
+    ids=["escapes and blanks", "a socket", "two hosts"],
+)
+def test_the_rest_of_a_url_stays_as_it_is(url: str) -> None:
+    conninfo = pytest.importorskip("psycopg.conninfo")
+    part = share_out(settings_of(ledger=url), 1, 0, "w-0")
+
+    assert part["ledger"].startswith(url)
+    assert conninfo.conninfo_to_dict(part["ledger"]) == {**conninfo.conninfo_to_dict(url), "application_name": "w-0"}
+
+
 def test_no_limit_stays_none_and_paths_hold_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     part = share_out(settings_of(prices=Path("prices.toml")), 3, 0, "w")
@@ -69,6 +88,29 @@ def test_a_password_on_the_command_line_would_be_shown_by_ray(monkeypatch: pytes
     with pytest.raises(ConfigurationError, match="the command line holds a password") as caught:
         check_settings(settings_of())
     assert "sesame99" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "argument", "refused"),
+    [
+        ("postgresql://ann:ann@db/x", "photos-of-ann", False),
+        ("postgresql://ann:batch@db/x", "batch", False),
+        ("postgresql://ann@db/x", "--ledger=postgresql://ann@db/x", False),
+        ("postgresql://ann:batch@db/x", "--checkpoints=postgresql://ann:batch@db/other", True),
+        ("postgresql://ann@db/x?password=sesame99", "--ledger=postgresql://ann@db/x?password=sesame99", True),
+        ("postgresql://ann@db/x?password=sesame99", "sesame", False),
+    ],
+)
+def test_only_a_password_in_its_place_counts(
+    url: str, argument: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["anomagent", "batch", argument])
+    settings = settings_of(ledger=url, checkpoints=url)
+    if refused:
+        with pytest.raises(ConfigurationError, match="the command line holds a password"):
+            check_settings(settings)
+    else:
+        check_settings(settings)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

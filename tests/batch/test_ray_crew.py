@@ -149,19 +149,42 @@ async def test_what_a_worker_raises_arrives_as_it_was() -> None:
             await crew.analyze(b"1")
 
 
+WRONG = [
+    (RayTaskError(ConfigurationError("no API key")), "no API key"),
+    (Greeting("0.0.0", {}), "has anomagent 0.0.0"),
+]
+
+
+@pytest.mark.parametrize(("greeting", "message"), WRONG, ids=["no key", "another version"])
+async def test_a_cluster_that_is_set_up_wrongly_ends_the_batch_at_once(greeting: Any, message: str) -> None:
+    async with crew_of(Actor(greets=lambda number: greeting)) as crew:
+        with pytest.raises(ConfigurationError, match=message):
+            await crew.meet()
+
+
 @pytest.mark.parametrize(
     ("greeting", "message"),
-    [
-        (RayTaskError(ConfigurationError("no API key")), "no API key"),
-        (Greeting("0.0.0", {}), "has anomagent 0.0.0"),
-        (Greeting(__version__, {"role": "another"}), "do not have the same models"),
-    ],
+    [*WRONG, (Greeting(__version__, {"role": "another"}), "do not have the same models")],
     ids=["no key", "another version", "another model"],
 )
-async def test_a_node_that_is_set_up_wrongly_ends_the_batch(greeting: Any, message: str) -> None:
+async def test_one_that_cannot_be_used_is_left_out_and_said(
+    greeting: Any, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
     good, bad = Actor(), Actor(greets=lambda number: greeting)
     async with crew_of(good, bad) as crew:
         await asyncio.sleep(0.05)  # all have greeted
-        with pytest.raises(ConfigurationError, match=message):
-            await crew.analyze(b"1")
+        assert await crew.analyze(b"1") == "reply to b'1'"
+    assert message in caplog.text
+    assert b"1" not in bad.log
     assert good.log[-2:] == ["close", "sweep"]
+
+
+async def test_when_the_last_one_cannot_come_back_the_batch_ends_as_where_a_store_fails() -> None:
+    no_key = RayTaskError(ConfigurationError("no API key"))
+    actor = Actor(
+        greets=lambda number: Greeting(__version__, {}) if number == 1 else no_key,
+        answers=lambda image: ActorDiedError(),
+    )
+    async with crew_of(actor) as crew:
+        with pytest.raises(StoreError, match="every worker of the Ray cluster"):
+            await crew.analyze(b"1")

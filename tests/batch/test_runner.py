@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from anomagent.batch.configuration import check_prices
 from anomagent.batch.local import images_in_flight
 from anomagent.batch.plan import Plan
 from anomagent.batch.results import ResultsFile
@@ -174,42 +173,6 @@ async def test_a_file_of_results_that_cannot_be_written_ends_the_batch(folder: F
             tally = await folder.run(concurrency=1, results=results)
     assert (tally.stopped, tally.exit_code) == ("disk", 3)
     assert "results.jsonl: cannot be written (No space left on device)" in folder.said[0]
-
-
-class TestBudget:
-    """A call has about 400 input tokens, here 0.4 USD; what it may cost at most is promised before it is sent."""
-
-    @pytest.fixture(autouse=True)
-    def _prices(self, folder: Folder) -> None:
-        folder.draw(*(f"images/{number}.png" for number in range(12)))
-        Path("prices.toml").write_text('[models]\n"fake:x" = {input = 1000, output = 0}\n')
-
-    async def test_ends_the_batch_before_it_is_passed(self, folder: Folder) -> None:
-        tally = await folder.run(budget_usd=2, prices="prices.toml", concurrency=1)
-        assert (tally.stopped, tally.exit_code, tally.failed, tally.partial) == ("budget", 3, 0, 0)
-        assert 0 < (tally.usage.usd or 0) <= 2
-        assert tally.left == 12 - tally.ok > 0
-        assert folder.sent() == tally.ok
-
-    async def test_what_it_cut_short_goes_on_and_counts_as_no_failure(self, folder: Folder) -> None:
-        first = await folder.run(budget_usd=2, prices="prices.toml")
-        again = await folder.run()
-        assert (again.ok, again.already_done, again.failed_earlier, again.exit_code) == (12 - first.ok, first.ok, 0, 0)
-        assert folder.sent() == 12
-        assert set(folder.ledger().values()) == {1}
-
-    async def test_retrying_failures_does_not_mean_them(self, folder: Folder) -> None:
-        first = await folder.run(budget_usd=2, prices="prices.toml")
-        folder.sent()
-        tally = await folder.run(which="failed")
-        assert (tally.done, tally.left, folder.sent()) == (0, 12 - first.ok, 0)
-
-
-def test_a_budget_needs_known_prices() -> None:
-    with pytest.raises(ConfigurationError, match="openai:mystery"):
-        check_prices(load_settings(model="openai:mystery", budget_usd=1))
-    check_prices(load_settings(model="openai:mystery"))
-    check_prices(load_settings(model="openai:gpt-4o", budget_usd=1))
 
 
 async def test_a_model_that_cannot_be_used_is_an_error_before_any_work(folder: Folder) -> None:

@@ -44,7 +44,7 @@ def test_json_is_one_object_at_the_end(batch: Cli) -> None:
     assert summary.items() >= {**numbers, "failed_earlier": 0, "stopped": None, "failures": []}.items()
     assert summary.keys() - numbers == {
         *("run", "configuration", "usage", "seconds"),
-        *("failed_earlier", "stopped", "failures"),
+        *("failed_earlier", "not_meant", "spent_usd", "stopped", "failures"),
     }
     assert summary["usage"]["calls"] == 2
 
@@ -62,7 +62,7 @@ def test_results_are_what_run_prints(batch: Cli, cli: Cli) -> None:
     printed = json.loads(cli("run", "a/1.png", "--json", "--model", "fake:script.json", "--schedule", "direct").out)
     assert lines.keys() == {"a/1.png", "b/1.png"}
     same = printed.keys() - {"usage", "seconds"}
-    assert list(lines["a/1.png"]) == list(printed)
+    assert list(lines["a/1.png"]) == [*printed, "configuration"]
     assert {key: lines["a/1.png"][key] for key in same} == {key: printed[key] for key in same}
 
 
@@ -128,6 +128,15 @@ def test_a_dry_run_spends_nothing(batch: Cli) -> None:
     assert isinstance(json.loads(outcome.out), dict)
     assert not Path("anomagent-workspace").exists()
     assert batch("a", "b", "--dry-run").out
+
+
+def test_a_dry_run_means_what_the_batch_would(batch: Cli) -> None:
+    batch("a")
+    counts = {}
+    for mode in ("--retry-failed", "--retry"):
+        found = json.loads(batch("a", "b", "--dry-run", "--json", mode).out)
+        counts[mode] = (found["images"], found["finished"], found["left_alone"])
+    assert counts == {"--retry-failed": (0, 1, 1), "--retry": (1, 1, 0)}
 
 
 def test_a_limit_takes_the_first(batch: Cli) -> None:

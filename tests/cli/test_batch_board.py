@@ -8,6 +8,7 @@ from anomagent.batch.meter import Meter
 from anomagent.batch.tally import MOST_FAILURES, Tally
 from anomagent.cli import batch_board
 from anomagent.cli.batch_board import LineDisplay, LiveDisplay, advice, draw_board, status_lines, summary_lines
+from anomagent.models.budget import Standing
 from anomagent.models.seam import Event
 from anomagent.models.types import Usage
 from anomagent.state.findings import Analysis, Status, UsageTotals
@@ -46,6 +47,11 @@ def test_status_says_counts_money_and_time_with_a_forecast(monkeypatch: pytest.M
     assert images == "3 of 10 images done: 2 ok, 1 partial, 2 already done, 5 left"
     # Three images took 60 s and 1.50 USD; four more are to be done, the fifth of those left is left alone.
     assert money == "1.5000 USD, about 2.0000 USD to come, 1:00 gone, about 1:20 left"
+    # Eight were looked at; the store had four finished contents and two were met, so the last two are likely done.
+    tally.looked_at, tally.finished_before = 8, 4
+    assert status_lines(tally, Meter())[2] == "1.5000 USD, about 1.0000 USD to come, 1:00 gone, about 40.0 s left"
+    tally.looked_at = 10
+    assert "about 2.0000 USD to come" in status_lines(tally, Meter())[2]
 
 
 def test_rates_and_shares_come_from_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,5 +122,21 @@ def test_summary_and_advice_fit_what_happened() -> None:
     assert "stopped: budget" in summary
     assert "1 image equal to another" in summary
     assert "--retry-failed" in told
-    assert "0.5000 USD for 2 images, 3 left" in told
+    assert "0.5000 USD for 2 images and those cut short, 3 left" in told
     assert not list(advice(Tally(5)))
+
+
+def test_where_the_money_stands_is_told_at_an_early_end() -> None:
+    tally = Tally(5, standing=Standing(0.4, 0.0, 2.0))
+    assert not list(advice(tally))
+    tally.close("budget")
+    expected = "anomagent: the budget ended the batch; 0.40 of 2.00 USD spent for 0 images and those cut short, 5 left"
+    assert list(advice(tally)) == [expected]
+    tally.close("interrupted")
+    assert list(advice(tally)) == ["anomagent: 0.40 of 2.00 USD spent for 0 images and those cut short"]
+
+
+def test_images_that_retrying_does_not_mean_are_told() -> None:
+    assert list(advice(Tally(5, not_meant=2))) == [
+        "anomagent: 2 images never analysed and left alone by --retry-failed"
+    ]

@@ -1,51 +1,39 @@
-"""Checkpoints in a real Postgres: a cluster of our own on loopback, made for the test and removed after it."""
+"""Checkpoints in a real Postgres, which is there, away, silent, or refuses."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from anomagent.errors import ConfigurationError
+from anomagent.errors import ConfigurationError, StoreError
 from anomagent.graph.checkpoints import open_checkpointer
+from anomagent.graph.postgres_saver import open_saver
 from anomagent.state.context import AnalysisContext
+from tests.asking import Question
 from tests.graph.world import analyze, names_of, world_of
+from tests.postgres_server import Server, running_server
+from tests.store.silence import silent
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a fresh cluster."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not binaries:
-        pytest.skip("PostgreSQL's server binaries are not installed (Debian: apt-get install postgresql)")
-    folder = tmp_path_factory.mktemp("postgres")
-    if os.geteuid() == 0:  # the server refuses to run as root
-        for path in (folder, *folder.parents[:2]):
-            path.chmod(0o755)
-        shutil.chown(folder, "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = folder / "data"
-    _as_server(binaries[-1] / "initdb", "-D", data, "-U", "tester", "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    _as_server(binaries[-1] / "pg_ctl", "-D", data, "-w", "-o", options, "-l", folder / "log", "start")
-    try:
-        yield f"postgresql://tester@127.0.0.1:{port}/postgres"
-    finally:
-        _as_server(binaries[-1] / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+def server() -> Iterator[Server]:
+    with running_server() as server:
+        yield server
 
 
-def _as_server(*command: str | Path) -> None:
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    subprocess.run([*prefix, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd="/")
+@pytest.fixture
+def postgres(server: Server) -> str:
+    """The URL of an empty database."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return server.url
 
 
 async def test_an_interrupted_thread_resumes_without_asking_again(postgres: str, tmp_path: Path) -> None:
@@ -68,4 +56,56 @@ async def test_an_interrupted_thread_resumes_without_asking_again(postgres: str,
 async def test_a_server_that_is_away_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot connect to the Postgres"):
         async with open_checkpointer(tmp_path / "unused.db", "postgresql://tester@127.0.0.1:1/postgres"):
+            pass
+
+
+async def test_a_server_that_starts_anew_in_the_middle_costs_nothing(server: Server, postgres: str) -> None:
+    ask = world_of(names_of(2))
+
+    async def restart(question: Question) -> None:
+        if question.step == "AnomalyFormatter.format":
+            await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(server.start)
+
+    ask.pause = restart
+    async with open_saver(postgres) as saver:
+        state = await analyze(ask, AnalysisContext(), checkpointer=saver)
+        assert len(state["anomalies"]) == 2
+        kept = await saver.aget_tuple({"configurable": {"thread_id": "t"}})
+    assert kept is None or not kept.pending_writes
+
+
+async def test_a_server_that_stays_away_ends_the_analysis_as_a_store_that_fails(server: Server, postgres: str) -> None:
+    ask = world_of(names_of(2))
+
+    async def leave(question: Question) -> None:
+        if question.step == "AnomalyFormatter.format":
+            await asyncio.to_thread(server.stop)
+
+    ask.pause = leave
+    try:
+        async with open_saver(postgres, patience=0.2) as saver:
+            async with asyncio.timeout(60):
+                with pytest.raises(StoreError, match="the Postgres of `checkpoints`: cannot be reached any more"):
+                    await analyze(ask, AnalysisContext(), checkpointer=saver)
+    finally:
+        await asyncio.to_thread(server.start)
+
+
+async def test_a_silent_server_is_given_up(server: Server, postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anomagent.store.postgres.ANSWER_SECONDS", 0.3)
+    async with open_saver(postgres, patience=0.1) as saver:
+        with silent(server):
+            async with asyncio.timeout(60):
+                with pytest.raises(StoreError, match="cannot be reached any more"):
+                    await saver.adelete_thread("t")
+        await saver.adelete_thread("t")
+
+
+async def test_a_user_who_may_make_no_tables_is_told_so_in_one_line(postgres: str, tmp_path: Path) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS reader")
+        connection.execute("CREATE ROLE reader LOGIN")
+    with pytest.raises(StoreError, match="`checkpoints`: its user may not make or write tables; grant it CREATE"):
+        async with open_checkpointer(tmp_path / "unused.db", postgres.replace("tester@", "reader@")):
             pass

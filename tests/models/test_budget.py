@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomagent.errors import ConfigurationError, Malformed, OutOfBudget, Refused
+from anomagent.errors import ConfigurationError, Malformed, OutOfBudget, Refused, Unavailable
 from anomagent.models.budget import Budget, Estimates, largest_usage, usual_tokens
 from anomagent.models.fake import FakeModel
 from anomagent.models.prices import FREE, Price
 from anomagent.models.types import Completion, Request, Turn, Usage
 from anomagent.prompts.object_perceiver import render_list
 from anomagent.state.findings import ImageRef
-from tests.models.server import LIST
+from tests.models.server import HANGS, LIST, Server
 from tests.models.talking import ANSWER_USD, talk
 
 A_DOLLAR = Price(input=1_000_000.0, output=0.0)
@@ -81,31 +81,43 @@ def test_the_estimate_is_on_the_safe_side(image: ImageRef) -> None:
     large: ImageRef = {**image, "width": 4000, "height": 3000}
 
     # 4000 characters are about 1000 tokens; 600,000 pixels about 800 for the thirstiest of the usual models.
-    assert largest_usage(request, large).input_tokens > 1800
-    assert largest_usage(request, large).output_tokens == 500
-    assert largest_usage(request, None).input_tokens < largest_usage(request, large).input_tokens
-    assert largest_usage(request, {**large, "width": 1, "height": 1}).input_tokens == 1600 + 300 + 100
+    assert largest_usage("m", request, large).input_tokens > 1800
+    assert largest_usage("m", request, large).output_tokens == 500
+    assert largest_usage("m", request, None).input_tokens < largest_usage("m", request, large).input_tokens
+    assert largest_usage("m", request, {**large, "width": 1, "height": 1}).input_tokens == 1600 + 300 + 100
     repaired = replace(request, turns=(Turn("assistant", "a" * 1000),))
-    assert largest_usage(repaired, large).input_tokens > largest_usage(request, large).input_tokens
+    assert largest_usage("m", repaired, large).input_tokens > largest_usage("m", request, large).input_tokens
 
 
 def test_letters_of_several_bytes_count_as_much_as_they_may_cost() -> None:
     chinese = Request(replace(render_list(0), system="", text="\u753b" * 1000), None, "", 1, 10, None)
     # Many tokenizers take more than one token for such a letter; 3 bytes at 2.5 a token are 1.2.
-    assert largest_usage(chinese, None).input_tokens == 1200 + 100
+    assert largest_usage("m", chinese, None).input_tokens == 1200 + 100
+
+
+def test_a_documented_rule_counts_where_it_says_more(image: ImageRef) -> None:
+    request = Request(replace(render_list(0), system="", text=""), "", "", 2_000_000, 10, None)
+    large: ImageRef = {**image, "width": 1024, "height": 1024}
+    # 2 x 2 tiles: 2833 + 4 * 5667; 1024 * 1024 / 600 = 1747.6 where no rule is known or the rule says less (765).
+    assert largest_usage("openai:gpt-4o-mini", request, large).input_tokens == 25_501 + 100
+    assert largest_usage("openai:gpt-4o", request, large).input_tokens == 1748 + 100
+    assert largest_usage("openai:nobody-knows", request, large).input_tokens == 1748 + 100
+    # As it is sent: 512 x 512 is one tile.
+    small = replace(request, max_pixels=512 * 512)
+    assert largest_usage("openai:gpt-4o-mini", small, large).input_tokens == 2833 + 5667 + 100
 
 
 def test_the_usual_size_lies_below_the_largest(image: ImageRef) -> None:
     request = Request(render_list(0), "", "", max_pixels=600_000, max_tokens=2048, temperature=None)
-    largest = largest_usage(request, image)
-    assert largest.input_tokens / 2 < usual_tokens(request, image) < largest.input_tokens + 400
+    largest = largest_usage("m", request, image)
+    assert largest.input_tokens / 2 < usual_tokens("m", request, image) < largest.input_tokens + 400
     short = replace(request, max_tokens=10)
-    assert usual_tokens(request, image) - usual_tokens(short, image) == 390
+    assert usual_tokens("m", request, image) - usual_tokens("m", short, image) == 390
 
 
 def test_a_model_that_counts_more_corrects_the_estimate_for_itself_alone(image: ImageRef) -> None:
     request = Request(render_list(0), "", "", max_pixels=600_000, max_tokens=500, temperature=None)
-    rule = largest_usage(request, image)
+    rule = largest_usage("m", request, image)
     estimates = Estimates()
     assert estimates.largest("thirsty", request, image) == rule
 
@@ -133,7 +145,7 @@ async def test_fifty_tasks_never_pass_the_budget(seed: int, image: ImageRef) -> 
     chance = random.Random(seed)
 
     def answer(request: Request) -> Completion:
-        upper = largest_usage(request, image)
+        upper = largest_usage("m", request, image)
         kind = chance.choice(["good", "cut off", "malformed"])
         text, end = (LIST, "stop") if kind == "good" else ("{", "length" if kind == "cut off" else "stop")
         usage = Usage(chance.randint(1, upper.input_tokens), 0, chance.randint(1, request.max_tokens))
@@ -174,9 +186,46 @@ async def test_a_server_that_does_not_count_costs_what_was_promised(image: Image
     async with talk(image, client=model, budget_usd=5) as talking:
         await talking.ask()
         (request,) = model.requests
-        upper = largest_usage(request, image)
+        upper = largest_usage("m", request, image)
         # One dollar a million tokens read, two a million written.
         assert talking.seam.budget.spent == pytest.approx((upper.input_tokens + 2 * upper.output_tokens) / 1e6)
+
+
+async def test_a_request_that_times_out_may_be_billed(server: Server, image: ImageRef) -> None:
+    server.script = [HANGS]
+    async with talk(image, url=server.url, timeout=0.1, budget_usd=5, attempts=2) as talking:
+        with pytest.raises(Unavailable, match="no answer within"):
+            await talking.ask()
+        budget = talking.seam.budget
+        # Two tries, each with room for 2048 tokens at two dollars a million.
+        assert budget.spent > 2 * 2 * 2048e-6
+        assert budget.standing.promised == 0
+
+
+async def test_a_request_that_reaches_nobody_costs_nothing(image: ImageRef) -> None:
+    async with talk(image, url="http://127.0.0.1:9/v1", budget_usd=5, attempts=2) as talking:
+        with pytest.raises(Unavailable, match="could not be reached"):
+            await talking.ask()
+        assert talking.seam.budget.spent == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "billed"),
+    [
+        ("m: no answer within 180 s", True),
+        ("m: the server could not be reached or broke off: Request timed out.", True),
+        ("m: the server could not be reached or broke off: ReadTimeout", True),
+        ("m: the server failed (504): Gateway Time-out", True),
+        ("m: the server could not be reached or broke off: Connection error.", False),
+        ("m: the server failed (503): overloaded", False),
+    ],
+)
+async def test_only_what_a_server_may_have_worked_on_is_spent(message: str, billed: bool, image: ImageRef) -> None:
+    model = FakeModel().on(says=Unavailable(message))
+    async with talk(image, client=model, budget_usd=5, attempts=1) as talking:
+        with pytest.raises(Unavailable):
+            await talking.ask()
+        assert (talking.seam.budget.spent > 0) == billed
 
 
 async def test_a_budget_without_a_price_is_said_before_any_work(image: ImageRef) -> None:

@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import Any
 
 import pytest
 
-from anomagent.errors import BadRequest, ModelError, RateLimited, Unavailable
-from anomagent.models.budget import Budget
-from anomagent.models.call import Call
-from anomagent.models.dispatch import Dispatcher
+from anomagent.errors import BadRequest, ModelError, OutOfBudget, RateLimited, Unavailable
 from anomagent.models.fake import FakeModel
-from anomagent.models.limits import Limits
-from anomagent.models.pace import Clock
 from anomagent.models.prices import Price
 from anomagent.models.types import Completion, Request, Usage
-from anomagent.prompts.object_perceiver import render_list
-from anomagent.state.context import AnalysisContext
 from anomagent.state.findings import ImageRef
 from tests.models.clockwork import Clockwork
-
-
-class Gate:
-    """A dispatcher that never sleeps, over a scripted model."""
-
-    def __init__(
-        self, model: FakeModel, image: ImageRef, price: Price | None = None, clock: Clock | None = None, **limits: float
-    ) -> None:
-        self.limits = Limits(**limits)  # type: ignore[arg-type]
-        self.budget = Budget(self.limits.budget_usd)
-        self._clock = clock or time.monotonic
-        self.pauses: list[float] = []
-        self.retries: list[ModelError] = []
-        self._dispatcher = Dispatcher(self.limits, self.budget, self._sleep, self._clock)
-        self.model, self.price = model, price
-        self.call = self._call(image)
-
-    async def send(self, image: ImageRef | None = None) -> Completion:
-        """Send one request, about the gate's image or another one."""
-        call = self._call(image) if image else self.call
-        request = call.request(100, ())
-        return (await self._dispatcher.send(call, request, lambda error, _: self.retries.append(error)))[0]
-
-    def _call(self, image: ImageRef) -> Call[Any]:
-        prompt = render_list(0)
-        return Call.of(self.model, self.price, AnalysisContext(), image, prompt, prompt.reply, None, 0)
-
-    async def _sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        if isinstance(self._clock, Clockwork):
-            await self._clock.sleep(seconds)
-        await asyncio.sleep(0)
+from tests.models.gate import Gate
 
 
 async def test_no_more_requests_at_once_than_allowed(image: ImageRef) -> None:
@@ -71,7 +31,7 @@ async def test_who_waits_for_the_next_try_holds_no_place(image: ImageRef) -> Non
     async def sleep(seconds: float) -> None:
         others.append(await gate.send())
 
-    gate._dispatcher._sleep = sleep  # pyright: ignore[reportPrivateUsage]
+    gate.dispatcher._sleep = sleep  # pyright: ignore[reportPrivateUsage]
     async with asyncio.timeout(10):
         await gate.send()
 
@@ -177,34 +137,25 @@ async def test_tokens_are_taken_before_and_corrected_afterwards(image: ImageRef)
     assert 18 * 20 <= sent[-1] <= 20 * 20
 
 
-async def test_all_wait_while_a_busy_server_wants_to_be_left_alone(image: ImageRef) -> None:
-    busy = RateLimited("busy")
-    busy.retry_after = 7
-    model = FakeModel().on(says=[busy, "x"])
-    gate = Gate(model, image, concurrency=8)
-    asked: list[int] = []
+@pytest.mark.parametrize("dollars", [0.01, 0.1, 0.3])
+async def test_the_budget_holds_at_128_requests_at_once(dollars: float, image: ImageRef) -> None:
+    """1024 x 1024 pixels are 25,501 tokens for gpt-4o-mini (2833 + 4 tiles of 5667), at 0.15 USD a million."""
+    large: ImageRef = {**image, "width": 1024, "height": 1024}
+    answer = Completion("x", Usage(25_501 + 600, 0, 100))
+    model = FakeModel(identity="openai:gpt-4o-mini").on(says=answer, delay=0.001)
+    gate = Gate(model, large, Price(input=0.15, output=0.6), concurrency=128, budget_usd=dollars)
 
-    async def sleep(seconds: float) -> None:
-        others = [asyncio.create_task(gate.send()) for _ in range(3)]
-        for _ in range(20):
-            await asyncio.sleep(0)
-        asked.append(len(model.requests))
-        late.extend(others)
-        gate.pauses.append(seconds)
+    outcomes = await asyncio.gather(*(gate.send() for _ in range(128)), return_exceptions=True)
 
-    late: list[asyncio.Task[Completion]] = []
-    gate._dispatcher._sleep = sleep  # pyright: ignore[reportPrivateUsage]
-    await gate.send()
-    await asyncio.gather(*late)
-
-    assert (gate.pauses, asked) == ([7], [1])
-    assert len(model.requests) == 5
+    assert gate.budget.spent <= dollars
+    assert gate.budget.spent > 0.5 * dollars
+    assert {type(outcome) for outcome in outcomes} == {Completion, OutOfBudget}
 
 
 async def test_patience_is_counted_from_the_first_request(image: ImageRef) -> None:
     clock = Clockwork()
     gate = Gate(FakeModel().on(says=[Unavailable("away"), "x"]), image, clock=clock, retry_seconds=60, concurrency=1)
-    async with gate._dispatcher._places.place("earlier"):  # pyright: ignore[reportPrivateUsage]
+    async with gate.dispatcher._places.place("earlier"):  # pyright: ignore[reportPrivateUsage]
         waiting = asyncio.create_task(gate.send())
         await asyncio.sleep(0)
         clock.now = 3600  # in the queue of a long batch

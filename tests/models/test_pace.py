@@ -164,10 +164,34 @@ async def test_a_server_that_does_not_count_changes_nothing() -> None:
 async def test_a_pause_is_for_all_requests_to_one_model() -> None:
     pace = Pace(Limits())
     with pace.pause("m"):
-        waiting = asyncio.create_task(pace.take("m", 1))
-        await pace.take("other", 1)
+        waiting = asyncio.create_task(pace.pauses_over("m"))
+        assert not await pace.take("m", 1)
+        assert await pace.take("other", 1)
+        await pace.pauses_over("other")
         with pace.pause("m"):
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert not waiting.done(), "the longer pause counts"
     await waiting
+    assert await pace.take("m", 1)
+
+
+async def test_a_pause_that_begins_during_the_wait_for_the_limits_holds() -> None:
+    clock = Clockwork()
+    ready, pausing = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        ready.set()
+        await pausing.wait()
+        await clock.sleep(seconds)
+
+    pace = Pace(Limits(tokens_per_minute=PER_MINUTE), clock=clock, sleep=sleep)
+    assert await pace.take("m", 1000)
+    waiting = asyncio.create_task(pace.take("m", 100))
+    await ready.wait()
+    with pace.pause("m"):
+        pausing.set()
+        assert not await waiting
+    # What it had taken is there again: the 100 tokens of the one second that passed.
+    assert await pace.take("m", 100)
+    assert clock.now == pytest.approx(1)

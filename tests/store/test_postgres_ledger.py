@@ -14,13 +14,13 @@ import pytest
 import pytest_asyncio
 
 from anomagent.errors import ConfigurationError, StoreError
-from anomagent.models.types import Ledger
 from anomagent.store import Workspace, read_calls
 from anomagent.store.call_rows import copy_calls
-from anomagent.store.ledgers import open_ledger
+from anomagent.store.ledgers import OpenLedger, open_ledger
 from anomagent.store.postgres_ledger import PostgresLedger, money_spent
 from tests.postgres_server import Server, running_server
 from tests.store.helpers import attempt, finish, start
+from tests.store.silence import silent
 
 pytestmark = pytest.mark.slow
 
@@ -94,11 +94,49 @@ def _rows(url: str, query: str) -> list[Any]:
 
 
 async def test_it_is_the_ledger_of_its_url(url: str, workspace: Workspace) -> None:
-    ledger: Ledger = await open_ledger(workspace, url)
-
-    assert isinstance(ledger, PostgresLedger)
+    ledger: OpenLedger = await open_ledger(workspace, url)
     assert await ledger.good("k") is None
+    await ledger.claim("k")
+    await ledger.record(attempt())
+    await ledger.release("k")
     await ledger.aclose()
+
+    assert _rows(url, "SELECT key, status FROM anomagent_calls") == [("k", "good")]
+    assert _rows(url, "SELECT * FROM anomagent_claims") == []
+
+
+async def test_what_the_workspace_has_is_not_paid_again_when_the_setting_changes(
+    url: str, workspace: Workspace
+) -> None:
+    own = await open_ledger(workspace, None)
+    await own.record(attempt("before"))
+    await own.aclose()
+
+    shared = await open_ledger(workspace, url)
+    assert await shared.good("before") == attempt("before")
+    assert _rows(url, "SELECT * FROM anomagent_calls") == []
+    await shared.claim("during")
+    await shared.record(attempt("during", status="bad", text="nonsense"))
+    await shared.record(attempt("during"))
+    await shared.release("during")
+    await shared.aclose()
+
+    own = await open_ledger(workspace, None)
+    assert await own.good("during") == attempt("during")
+    await own.aclose()
+    assert [call["status"] for call in read_calls(workspace, ["during"])] == ["bad", "good"]
+
+
+async def test_the_answer_of_another_is_copied_when_it_is_used(url: str, workspace: Workspace) -> None:
+    other = await PostgresLedger.open(url)
+    await other.record(attempt("theirs"))
+    await other.aclose()
+
+    shared = await open_ledger(workspace, url)
+    for _ in range(2):
+        assert await shared.good("theirs") == attempt("theirs")
+    await shared.aclose()
+    assert read_calls(workspace, ["theirs"]) == [attempt("theirs")]
 
 
 async def test_a_good_answer_is_replayed_as_it_was(ledger: PostgresLedger) -> None:
@@ -353,6 +391,38 @@ async def test_a_server_that_stays_away_is_said_without_the_url(server: Server, 
     finally:
         await asyncio.to_thread(server.start)
     assert "sesame99" not in f"{caught.value!r} {caught.value.__cause__!r}"
+    await ledger.aclose()
+
+
+async def test_a_server_that_says_nothing_is_given_up_in_bounded_time(
+    server: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anomagent.store.postgres.ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("anomagent.store.postgres_pulse._GOODBYE_SECONDS", 0.3)
+    ledger = await PostgresLedger.open(url, patience=0.1)
+    with silent(server):
+        async with asyncio.timeout(60):
+            with pytest.raises(StoreError, match="run again when it is back"):
+                await ledger.record(attempt())
+            cancelled = asyncio.create_task(ledger.claim("k"))
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            await ledger.aclose()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+
+
+async def test_only_held_claims_are_renewed(url: str) -> None:
+    ledger = await PostgresLedger.open(url, lease_seconds=0.3)
+    assert await ledger.claim("held")
+    assert await ledger.claim("lost")
+    ledger._held.discard("lost")  # as where the server never heard that it was given up
+    async with asyncio.timeout(30):
+        while not _rows(
+            url, "SELECT key FROM anomagent_claims WHERE key = 'lost' AND expires < now() - interval '0.5 s'"
+        ):
+            await asyncio.sleep(0.05)
+    assert _rows(url, "SELECT key FROM anomagent_claims WHERE expires > now() - interval '0.3 s'") == [("held",)]
     await ledger.aclose()
 
 

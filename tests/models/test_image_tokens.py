@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from anomagent.batch.image_tokens import image_tokens, scaled_size
+from anomagent.models.image_tokens import image_tokens, scaled_size
 from anomagent.models.imaging import load_rgb
 
 SIDE = st.integers(32, 6_000)
@@ -63,6 +63,8 @@ CASES = [
     Case("claude-large", "anthropic:claude-opus-4-1", 1500, 1500, 1600),
     Case("gemini-small", "google_genai:gemini-2.5-flash", 384, 384, 258),
     Case("gemini-tiles", "google_genai:gemini-2.0-flash", 1024, 700, 2 * 258),
+    # As clients name themselves: the server's address is no part of the model's name.
+    Case("tiles-elsewhere", "openai:gpt-4o-mini@https://proxy.example/v1", 1024, 1024, 2833 + 4 * 5667),
     Case("scripted", "fake:script.json", 1024, 1024, 0),
 ]
 

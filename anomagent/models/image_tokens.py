@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from anomagent.models import imaging
@@ -36,7 +36,10 @@ class ImageTokens:
 
 
 def image_tokens(model_id: str, width: int, height: int) -> ImageTokens:
-    """What an image of `width` x `height` pixels, as it is sent, costs with `model_id` (`provider:model`)."""
+    """What an image of `width` x `height` pixels, as it is sent, costs with `model_id`.
+
+    That is `provider:model`, or a client's identity, where `@` and the server's address may follow.
+    """
     if model_id == "embedded":
         return ImageTokens(_embedded_rule()(width, height), "28-pixel cells, the embedded model's bounds")
     if model_id.startswith("fake:"):
@@ -51,7 +54,7 @@ def image_tokens(model_id: str, width: int, height: int) -> ImageTokens:
 
 
 def scaled_size(width: int, height: int, max_pixels: int) -> tuple[int, int]:
-    """The size that is sent where at most `max_pixels` are allowed; the arithmetic of `models.imaging.load_rgb`."""
+    """The size that is sent where at most `max_pixels` are allowed; the arithmetic of `imaging.load_rgb`."""
     if width * height <= max_pixels:
         return width, height
     ratio = math.sqrt(max_pixels / (width * height))
@@ -127,10 +130,12 @@ def gemini_tiles(width: int, height: int) -> int:
 
 def _plain(model_id: str) -> str:
     """`openai:Qwen/Qwen2.5-VL-7B` -> `qwen25vl7b`: owners, dots and dashes are written in many ways."""
-    name = (model_id.partition(":")[2] or model_id).rstrip("/").rpartition("/")[2]
+    name = re.sub("@https?://.*", "", model_id.partition(":")[2] or model_id)
+    name = name.rstrip("/").rpartition("/")[2]
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+@cache
 def _embedded_rule() -> Rule:
     size = json.loads(_EMBEDDED.read_text(encoding="utf-8"))["size"]
     return partial(qwen_cells, cell=28, least=size["shortest_edge"], most=size["longest_edge"])
