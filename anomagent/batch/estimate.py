@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from anomagent.batch.configuration import UNCHANGED, Gate
+from anomagent.batch.estimated import Estimate
 from anomagent.batch.history import History, read_history
 from anomagent.batch.items import Item
 from anomagent.batch.loads import Load, loads_from_history, loads_from_rehearsal
 from anomagent.batch.pictures import Size, find_to_do, measure
-from anomagent.batch.prefix import cache_of
-from anomagent.batch.rehearsal import PRIOR_OBJECTS
-from anomagent.batch.sizing import PRIOR_SECONDS, Duration, Limits, duration
+from anomagent.batch.prefix import IDEAL, PrefixShare, cache_of, prefix_share
+from anomagent.batch.rehearsal import PRIOR_OBJECTS, rehearse
+from anomagent.batch.sizing import PRIOR_SECONDS, Limits, duration
 from anomagent.batch.states import Which
 from anomagent.config import Settings
 from anomagent.graph.identity import configuration_hash
@@ -26,62 +25,6 @@ from anomagent.store import Workspace
 
 PIXELS_PER_TOKEN = 750
 """Stands in for the rule of a model whose rule is not known."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What is still to be paid for. Token counts include what servers read from their cache."""
-
-    images: int
-    """Still to be analysed."""
-    repeated: int
-    """Further names of images that are counted once."""
-    finished: int
-    """Analysed before under this configuration or one that is kept, and not counted."""
-    left_alone: int
-    """Failed before, or never analysed where only failures are retried, and not counted."""
-    objects: float
-    """N, objects an image."""
-    history: int
-    """Images of this workspace that the estimate rests on; 0: on assumptions."""
-    calls: int
-    input_tokens: int
-    cached_tokens: int
-    """Those of the input tokens that a prefix cache may spare."""
-    output_tokens: int
-    usd: float | None
-    """None: the price of a model is not known."""
-    seconds_per_call: float
-    duration: Duration
-    budget_images: int | None
-    """Images that the budget is enough for; None: for all, or there is no budget."""
-    notes: tuple[str, ...]
-    """What the figures rest on and leave out, one sentence each."""
-
-    def describe(self) -> list[str]:
-        """The estimate as lines of text."""
-        each = max(1, self.images)
-        cached = self.cached_tokens / self.input_tokens if self.input_tokens else 0.0
-        basis = f"from {self.history} images of this workspace" if self.history else "assumed, no history"
-        money = "price unknown" if self.usd is None else f"{self.usd:,.2f} USD ({self.usd / each:.4f} an image)"
-        left_out = f"{self.repeated:,} repeated, {self.finished:,} finished before, {self.left_alone:,} left alone"
-        lines = [
-            f"images: {self.images:,} ({left_out})",
-            f"objects: {self.objects:.1f} an image ({basis})",
-            f"calls: {self.calls:,} ({self.calls / each:.1f} an image)",
-            f"input: {self.input_tokens:,} tokens, of them {cached:.0%} cached",
-            f"output: {self.output_tokens:,} tokens",
-            f"money: {money}",
-            f"time: {_clock(self.duration.hours)} at least, bound by {self.duration.binding}"
-            f" ({self.seconds_per_call:.1f} s a call)",
-        ]
-        if self.budget_images is not None:
-            lines.append(f"budget: enough for about {self.budget_images:,} of {self.images:,} images")
-        return [*lines, *(f"note: {note}" for note in self.notes)]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The estimate as plain data, for JSON."""
-        return {**asdict(self), "notes": list(self.notes)}
 
 
 async def configuration_of(settings: Settings) -> str:
@@ -123,6 +66,7 @@ def estimate_batch(
     calls, tokens = images * sum(load.calls for load in loads), images * sum(map(_tokens, loads))
     seconds = (history.seconds if history else None) or PRIOR_SECONDS
     limits = Limits(settings.concurrency, settings.requests_per_minute, settings.tokens_per_minute)
+    share = _prefix_share(context, _objects(context, history), image(context.model))
     return Estimate(
         images=images,
         repeated=todo.repeated,
@@ -134,6 +78,8 @@ def estimate_batch(
         input_tokens=round(images * sum(load.input_tokens for load in loads)),
         cached_tokens=round(images * sum(load.cached_tokens for load in loads)),
         output_tokens=round(images * sum(load.output_tokens for load in loads)),
+        prefix_common=share.common,
+        prefix_usd=_saved(share, context, settings),
         usd=None if price is None else images * price,
         seconds_per_call=seconds,
         duration=duration(calls, tokens, limits, seconds),
@@ -211,6 +157,18 @@ def _price(loads: Sequence[Load], settings: Settings) -> float | None:
     return total
 
 
+def _prefix_share(context: AnalysisContext, objects: float, image: float) -> PrefixShare:
+    """What the calls about one image have in common, in the real prompts filled with texts of assumed lengths."""
+    prompts = [call.prompt for call in rehearse(context, max(1, round(objects)))]
+    return prefix_share(prompts, round(image), cache_of(context.model, context.base_url) or IDEAL)
+
+
+def _saved(share: PrefixShare, context: AnalysisContext, settings: Settings) -> float | None:
+    own_server = settings.base_url if context.model.startswith("openai:") else None
+    price = Prices.load(settings.prices).of(context.model, own_server)
+    return None if price is None or price.cached is None else share.saved(price)
+
+
 def _within(budget: float | None, price: float | None, images: int) -> int | None:
     if budget is None or not price or price * images <= budget:
         return None
@@ -240,9 +198,3 @@ def _notes(context: AnalysisContext, history: History | None, loads: Sequence[Lo
             else f"{load.model}: no prefix cache is counted on"
         )
     return notes
-
-
-def _clock(hours: float) -> str:
-    if hours >= 1:
-        return f"{hours:,.1f} h"
-    return f"{hours * 60:.1f} min"

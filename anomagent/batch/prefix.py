@@ -17,9 +17,6 @@ from anomagent.prompts import TEMPLATES, Prompt, Template
 from anomagent.store import Workspace
 from anomagent.store.database import select
 
-AIM = 0.8
-"""The share of the input tokens of `paper` that should lie in the image's common prefix."""
-
 
 @dataclass(frozen=True)
 class Cache:

@@ -204,3 +204,19 @@ def test_the_estimate_as_json(tmp_path: Path) -> None:
     told = json.loads(json.dumps(found.as_dict()))
     assert told["duration"]["binding"] == "concurrency"
     assert told["notes"] == list(found.notes)
+
+
+def test_the_common_prefix_is_told(tmp_path: Path) -> None:
+    """With one call there is nothing to share but its own whole head; OpenAI's schema in front parts the steps."""
+    Image.new("RGB", (1024, 1024)).save(tmp_path / "a.png")
+    shares = {
+        model: estimate_batch(
+            load_settings(model=model, base_url=url, workspace=tmp_path / "w"), [str(tmp_path / "a.png")]
+        )
+        for model, url in (("openai:gpt-4o", None), ("openai:Qwen/Qwen2.5-VL-7B-Instruct", "http://localhost:8000/v1"))
+    }
+    openai, vllm = shares.values()
+    assert openai.prefix_common == 0
+    assert openai.prefix_usd
+    assert 0.5 < vllm.prefix_common < 0.8
+    assert any(line.startswith("prefix: 0% ") for line in openai.describe())

@@ -149,11 +149,11 @@ async def test_a_server_that_is_away_for_a_while(folder: Folder) -> None:
     server = Server()
     server.script = [NOTHING]
     server._server.config.port = port
-    back = threading.Timer(3.0, server.__enter__)
+    back = threading.Timer(30.0, server.__enter__)
     back.start()
     try:
         url = f"http://127.0.0.1:{port}/v1"
-        tally = await folder.run(model="openai:m", base_url=url, retries=12, concurrency=2)
+        tally = await folder.run(model="openai:m", base_url=url, concurrency=2)
     finally:
         back.join()
         server.__exit__()
