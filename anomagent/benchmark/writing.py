@@ -1,11 +1,11 @@
 """Writes annotations and predictions as the benchmark's own files have them."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from anomagent.benchmark.files import whole_file
 from anomagent.errors import UsageError
 from anomagent.state.classic_text import describe_severity
 from anomagent.state.findings import Anomaly
@@ -50,12 +50,10 @@ def _whole(path: Path, image: str, anomaly: Anomaly) -> Anomaly:
 
 
 def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        unfinished.write_bytes(text.encode("utf-8"))
-        unfinished.replace(path)
+        with whole_file(path) as unfinished:
+            unfinished.write_bytes(text.encode("utf-8"))
     except UnicodeEncodeError as error:
         raise UsageError(f"{path}: not written: half a surrogate pair in a text or a name; correct it") from error
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error

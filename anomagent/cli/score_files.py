@@ -1,11 +1,11 @@
 """The folder that an evaluation writes: every figure traceable to the sentences behind it."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from anomagent.benchmark.files import whole_file
 from anomagent.cli.console import note
 from anomagent.errors import UsageError
 
@@ -52,9 +52,5 @@ def write_folder(
 
 def _write(file: Path, text: str) -> None:
     """Write UTF-8, half a surrogate pair as its escape."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with whole_file(file) as unfinished:
         unfinished.write_bytes(text.encode("utf-8", "backslashreplace"))
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)

@@ -7,12 +7,13 @@ import errno
 import json
 import os
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO, cast
 
 from anomagent.benchmark.annotations import base_name
+from anomagent.benchmark.files import whole_file
 from anomagent.benchmark.writing import project_page_entry, released_entry
 from anomagent.dataset.stages import Stage, stage_of
 from anomagent.errors import UsageError
@@ -169,18 +170,13 @@ def _checked_place(workspace: Workspace, out: Path, overwrite: bool) -> Path:
 @contextmanager
 def _whole_file(file: Path, out: Path) -> Generator[TextIO]:
     """A stream into a file that takes its place once it is complete, and is gone where anything fails."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as stream:
+        with whole_file(file) as unfinished, unfinished.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())  # some disks only say here that they are full
-        unfinished.replace(file)
     except OSError as error:
         raise UsageError(f"{out}: {_problem(error)}") from error
-    finally:
-        with suppress(OSError):  # it took its place, or never came to be
-            unfinished.unlink()
 
 
 def _problem(error: OSError) -> str:

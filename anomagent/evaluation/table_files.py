@@ -1,13 +1,13 @@
 """Tables as CSV or Parquet, written whole or not at all, row by row however many there are."""
 
 import csv
-import os
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from anomagent.benchmark.files import whole_file
 from anomagent.errors import UsageError
 
 Form = Literal["csv", "parquet"]
@@ -28,14 +28,11 @@ def write_table(
     suffix, where Parquet needs packages that are not there, and where the file cannot be written.
     """
     write = {"csv": _write_csv, "parquet": _write_parquet}[form or _form_of(file)]
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        write(columns, rows, unfinished)
-        unfinished.replace(file)
+        with whole_file(file) as unfinished:
+            write(columns, rows, unfinished)
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror or error}; choose another file") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _form_of(file: Path) -> Form:

@@ -1,7 +1,6 @@
 """One HTML file that needs nothing else: templates that escape everything, pictures inside, written whole or not."""
 
 import base64
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from anomagent.benchmark.files import whole_file
 from anomagent.errors import UsageError
 from anomagent.models.imaging import encode, load_rgb
 from anomagent.report.plain import printable
@@ -25,12 +25,10 @@ def render(template: str, **values: Any) -> str:
 
 def write_html(page: str, file: Path) -> None:
     """Write `page` to `file`, whole or not at all. Raises `UsageError` where it cannot be written."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        unfinished.write_text(page, encoding="utf-8")
-        unfinished.replace(file)
+        with whole_file(file) as unfinished:
+            unfinished.write_text(page, encoding="utf-8")
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise UsageError(f"cannot write {file}: {error.strerror}; choose another file for --html") from error
 
 
