@@ -7,7 +7,9 @@ from pathlib import Path
 from sqlite_utils.db import Database
 
 from anomagent.errors import ConfigurationError
+from anomagent.store.collection_schema import m007_collection
 from anomagent.store.database import now, tables, transaction
+from anomagent.store.review_schema import m006_answers
 from anomagent.store.views import m005_views
 
 
@@ -162,5 +164,7 @@ STEPS: dict[str, Callable[[Database], None]] = {
         m003_ledger,
         m004_reviews_predictions_scores,
         m005_views,
+        m006_answers,
+        m007_collection,
     )
 }
