@@ -5,6 +5,8 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ from filelock import AsyncFileLock
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import StateSnapshot
+from langgraph.types import Command, StateSnapshot
 
 from anomagent.config import Settings, load_settings
+from anomagent.errors import UsageError
 from anomagent.graph.build import build_graph
 from anomagent.graph.checkpoints import open_checkpointer
 from anomagent.graph.identity import checkpoint_thread, configuration_hash, thread_id
@@ -29,6 +32,8 @@ Admit = Callable[[Workspace, str, Mapping[str, Any], Mapping[str, str]], dict[st
 """Looks at the workspace, the configuration's hash, the options and the models' identities before a run is begun.
 
 Returns what else is stored with the run; raises to refuse it. Called in a thread of its own."""
+Reviewer = Callable[[dict[str, Any]], Any]
+"""Is given the report as `anomagent.nodes.human_review` asks; returns, or awaits, a `ReportReview` as plain data."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +78,16 @@ class Analyzer:
             yield cls(settings, context, session, run, configuration, checkpointer, graph)
             await asyncio.to_thread(finish_run, session.workspace, run)
 
-    async def analyze(self, path: str | Path) -> Analysis:
-        """Analyse one image. Failures of models are data in the result; bad images and broken workspaces raise."""
+    async def analyze(self, path: str | Path, reviewer: Reviewer | None = None) -> Analysis:
+        """Analyse one image. Failures of models are data in the result; bad images and broken workspaces raise.
+
+        A `reviewer` is shown the report and judges it; the verdicts are stored with it. Raises `UsageError` where the
+        reviewer's answer is none; the analysis then waits, and goes on from there when it is asked for again.
+        """
         image = await self.session.ingest(Path(path))
         thread = thread_id(image, self.configuration)
         with store_errors(self.session.workspace.path):
-            return await self._locked(str(path), image, thread)
+            return await self._locked(str(path), image, thread, reviewer)
 
     async def record_fault(self, path: str | Path, error: Exception) -> None:
         """Keep in the store that a fault of ours ended the analysis of an image; its thread can still be resumed."""
@@ -89,29 +98,40 @@ class Analyzer:
         result = self._result(str(path), image, thread, {"failures": [failure]}, 0.0)
         await asyncio.to_thread(save_analysis, self.session.workspace, self.run, result)
 
-    async def _locked(self, name: str, image: ImageRef, thread: str) -> Analysis:
+    async def _locked(self, name: str, image: ImageRef, thread: str, reviewer: Reviewer | None) -> Analysis:
         """Two runs of one image and configuration share a thread: the second waits, and then finds every answer."""
         async with AsyncFileLock(self.session.workspace.locks / f"{thread}.lock"):
             started = time.monotonic()
-            state = await self._finish_thread(image, thread)
+            state = await self._finish_thread(image, thread, reviewer)
             seconds = time.monotonic() - started
             result = self._result(name, image, thread, state, seconds)
-            await asyncio.to_thread(save_analysis, self.session.workspace, self.run, result)
+            review = state.get("review")
+            await asyncio.to_thread(save_analysis, self.session.workspace, self.run, result, review=review)
             if not self.settings.keep_history:
                 await self.checkpointer.adelete_thread(self._checkpoints_of(thread))
         return _analysis(result)
 
-    async def _finish_thread(self, image: ImageRef, thread: str) -> dict[str, Any]:
+    async def _finish_thread(self, image: ImageRef, thread: str, reviewer: Reviewer | None) -> dict[str, Any]:
         """Resume the thread where a run was interrupted, else start it anew; the ledger has the answers either way."""
         kept_as = self._checkpoints_of(thread)
         config: RunnableConfig = {"configurable": {"thread_id": kept_as}, "recursion_limit": 100}
         resumes = _worth_resuming(await self.graph.aget_state(config, subgraphs=True))
         if not resumes:
             await self.checkpointer.adelete_thread(kept_as)
-        start = None if resumes else {"image": image}
-        return await self.graph.ainvoke(  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves `Command` open
-            start, config, context=self.context, durability="async"
+        context = self.context.model_copy(update={"review": reviewer is not None})
+        go_on = partial(
+            self.graph.ainvoke,  # pyright: ignore[reportUnknownMemberType]  # LangGraph leaves `Command` open
+            config=config,
+            context=context,
+            durability="async",
         )
+        state = await go_on(None if resumes else {"image": image})
+        if reviewer and (waiting := state.get("__interrupt__")):
+            given = reviewer(waiting[0].value)
+            state = await go_on(Command(resume=await given if isawaitable(given) else given))
+            if waiting := state.get("__interrupt__"):
+                raise UsageError(f"{image['path']}: the review is not kept: {waiting[0].value['problem']}")
+        return state
 
     def _checkpoints_of(self, thread: str) -> str:
         return checkpoint_thread(thread, self.session.workspace.path if self.settings.checkpoints else None)
@@ -137,14 +157,16 @@ class Analyzer:
         }
 
 
-async def analyze(path: str | Path, *, model: str | None = None, **settings: Any) -> Analysis:
+async def analyze(
+    path: str | Path, *, model: str | None = None, reviewer: Reviewer | None = None, **settings: Any
+) -> Analysis:
     """Analyse one image: `await analyze("a.png", model="openai:gpt-4o", schedule="lean")`.
 
-    `settings` are the fields of `anomagent.config.Settings`. Raises `UsageError` and `StoreError`; what models fail at
-    is in the result.
+    A `reviewer` judges the report before it is stored: see `Analyzer.analyze`. `settings` are the fields of
+    `anomagent.config.Settings`. Raises `UsageError` and `StoreError`; what models fail at is in the result.
     """
     async with Analyzer.open(load_settings(model=model, **settings)) as analyzer:
-        return await analyzer.analyze(path)
+        return await analyzer.analyze(path, reviewer)
 
 
 def _worth_resuming(snapshot: StateSnapshot) -> bool:

@@ -19,6 +19,7 @@ from anomagent.nodes import (
     anomaly_integrator,
     attribute_analyzer,
     direct_detector,
+    human_review,
     object_perceiver,
     relation_reasoner,
     scene_scanner,
@@ -102,10 +103,10 @@ def build_graph(
     add("AnomalyIntegrator", anomaly_integrator.pool_candidates)
     graph.add_node("AnomalyIntegrator.score", anomaly_integrator.score_candidates)
     add("AnomalyFormatter", anomaly_formatter.format_anomalies)
+    graph.add_node("HumanReview", human_review.review_report)
 
     graph.add_edge(START, INTAKE)
     graph.add_conditional_edges(INTAKE, routing.start_branches, ["DirectDetector", "Objects", "SceneScanner", END])
-    graph.add_edge("DirectDetector", END)
     graph.add_edge("Objects", "join")
     graph.add_edge("SceneScanner", "join")
     graph.add_conditional_edges(
@@ -113,7 +114,9 @@ def build_graph(
     )
     graph.add_edge("AnomalyIntegrator", "AnomalyIntegrator.score")
     graph.add_conditional_edges("AnomalyIntegrator.score", routing.after_scoring, ["AnomalyFormatter", END])
-    graph.add_edge("AnomalyFormatter", END)
+    for report in ("AnomalyFormatter", "DirectDetector"):
+        graph.add_conditional_edges(report, routing.after_report, ["HumanReview", END])
+    graph.add_edge("HumanReview", END)
 
     compiled = graph.compile(checkpointer=checkpointer, name="AnomAgent")
     compiled.channels[START] = CheckpointedWithoutMessages(AnalysisInput)

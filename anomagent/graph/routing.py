@@ -69,6 +69,11 @@ def start_consolidation(state: AnalysisState, runtime: Context) -> Sequence[Send
     ]
 
 
+def after_report(state: AnalysisState, runtime: Context) -> str:
+    """To the person who judges the report, where one is wanted and there is something to judge."""
+    return "HumanReview" if runtime.context.review and state.get("anomalies") else END
+
+
 def after_scoring(state: AnalysisState) -> str:
     """To the formatter, unless the scoring already settled the result or every consolidation pass failed."""
     return "AnomalyFormatter" if "candidates" in state and "anomalies" not in state else END

@@ -62,7 +62,7 @@ def _context_with_defaults() -> type[AnalysisContext]:
     fields: dict[str, Any] = {}
     for name, declared in AnalysisContext.model_fields.items():
         field = copy(declared)
-        field.default = settings.options[name]
+        field.default = settings.options.get(name, declared.default)
         fields[name] = (field.annotation, field)
     return create_model("AnalysisContext", __base__=AnalysisContext, **fields)
 

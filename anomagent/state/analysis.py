@@ -66,6 +66,8 @@ class AnalysisState(Record, total=False):
     """Written by the scoring, completed by AnomalyFormatter with each candidate's outcome."""
     anomalies: list[dict[str, Any]]
     """The result, each a dumped `Anomaly`; absent when the analysis failed as a whole."""
+    review: dict[str, Any]
+    """What a person said of the report, a dumped `ReportReview`; absent where nobody was asked."""
 
 
 class ObjectsInput(TypedDict):

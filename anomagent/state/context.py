@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from anomagent.config import AnalysisOptions, Schedule
 
@@ -27,6 +27,9 @@ class AnalysisContext(AnalysisOptions):
     """The options of one analysis, as the nodes read them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Left out of what is stored and hashed: it changes nothing of what models are asked.
+    review: bool = Field(False, exclude=True, description="wait after the report until a person has judged it")
 
     def model_for(self, role: Role) -> str:
         """The model id that plays `role`: its own where it has one, else `model`."""

@@ -1,8 +1,8 @@
 """What people say of candidates: one question, "is this description right for this image?", and three answers."""
 
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Verdict = Literal["ACCEPT", "REJECT", "UNSURE"]
 """The answers of the review (the paper, section on the benchmark's construction)."""
@@ -42,3 +42,27 @@ class Answer(BaseModel):
     capacity: Capacity = "annotator"
     created: str | None = None
     """UTC, ISO 8601; the store's moment where there is none."""
+
+
+def _from_word(value: object) -> object:
+    return {"verdict": value} if isinstance(value, str) else value
+
+
+class GivenVerdict(BaseModel):
+    """What a person says of one anomaly of the report that lies before them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verdict: Verdict
+    reason: Reason | None = None
+    note: str | None = Field(default=None, max_length=LONGEST_NOTE)
+
+
+class ReportReview(BaseModel):
+    """What a person says of a whole report, inside the graph: a verdict on each anomaly, in the report's order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    annotator: str = Field(min_length=1, max_length=LONGEST_NAME)
+    verdicts: list[Annotated[GivenVerdict, BeforeValidator(_from_word)]]
+    """Each as an object, or as its word alone: "ACCEPT"."""

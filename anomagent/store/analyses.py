@@ -3,7 +3,8 @@
 import json
 import sqlite3
 import string
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -11,9 +12,11 @@ from typing import Any, cast
 from anomagent.errors import OutOfBudget, UsageError
 from anomagent.state.context import Schedule
 from anomagent.state.findings import Status, UsageTotals
+from anomagent.state.reviews import Answer, ReportReview
 from anomagent.store.database import clean, iso, now, select
 from anomagent.store.images import hash_file
 from anomagent.store.results import AnalysisResult, AnalysisSummary, StoredAnalysis
+from anomagent.store.reviews import insert_answers
 from anomagent.store.rows import read_rows, write_rows
 from anomagent.store.workspace import Workspace
 
@@ -31,8 +34,12 @@ def begin_analysis(
         return _insert(connection, {**row, "run_id": run_id, "status": "running", "started": now()})
 
 
-def save_analysis(workspace: Workspace, run_id: str, result: AnalysisResult) -> int:
-    """Write a finished analysis in one transaction and return its id.
+def save_analysis(
+    workspace: Workspace, run_id: str, result: AnalysisResult, review: Mapping[str, Any] | None = None
+) -> int:
+    """Write a finished analysis in one transaction, with what a person said of it, and return its id.
+
+    `review` is a dumped `ReportReview`.
 
     The image must have been ingested and the run started. Nothing that was found is ever replaced: where a run analyses
     the same content twice, under two names for instance, it has two analyses of it.
@@ -50,7 +57,19 @@ def save_analysis(workspace: Workspace, run_id: str, result: AnalysisResult) -> 
             analysis_id = running[0]
             _update(connection, analysis_id, _row(result))
         write_rows(connection, analysis_id, result)
+        if review is not None:
+            _write_review(connection, analysis_id, ReportReview.model_validate(review))
     return analysis_id
+
+
+def _write_review(connection: sqlite3.Connection, analysis_id: int, review: ReportReview) -> None:
+    query = "SELECT id FROM anomalies WHERE analysis_id = ? ORDER BY position"
+    anomalies = [row[0] for row in connection.execute(query, (analysis_id,))]
+    answers = [
+        Answer(id=uuid.uuid4().hex, anomaly=anomaly, annotator=review.annotator, **given.model_dump())
+        for anomaly, given in zip(anomalies, review.verdicts, strict=True)
+    ]
+    insert_answers(connection, answers)
 
 
 def find_analyses(workspace: Workspace, what: str) -> list[StoredAnalysis]:

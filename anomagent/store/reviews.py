@@ -22,20 +22,25 @@ class Decision(NamedTuple):
 
 def append_answers(workspace: Workspace, answers: Iterable[Answer]) -> int:
     """Append answers, all or none, and return how many were new: one whose id is there already is left as it is."""
-    query = """
-        INSERT OR IGNORE INTO reviews
-            (answer, anomaly_id, annotator, capacity, verdict, reason, note, seconds, created)
-        VALUES (:id, :anomaly, :annotator, :capacity, :verdict, :reason, :note, :seconds, :created)"""
-    rows = [clean(answer.model_dump()) | {"created": answer.created or now()} for answer in answers]
     with workspace.writing() as connection:
-        return sum(connection.execute(query, row).rowcount for row in rows)
+        return insert_answers(connection, answers)
+
+
+def insert_answers(connection: sqlite3.Connection, answers: Iterable[Answer]) -> int:
+    """The same inside a transaction."""
+    query = """
+        INSERT INTO reviews (answer, anomaly_id, annotator, capacity, verdict, reason, note, seconds, created)
+        VALUES (:id, :anomaly, :annotator, :capacity, :verdict, :reason, :note, :seconds, :created)
+        ON CONFLICT (answer) DO NOTHING"""
+    rows = [clean(answer.model_dump()) | {"created": answer.created or now()} for answer in answers]
+    return sum(connection.execute(query, row).rowcount for row in rows)
 
 
 def read_answers(workspace: Workspace, after: int = 0) -> list[tuple[int, Answer]]:
     """The answers behind row `after`, each with its row: rows grow in the order in which answers arrived."""
     query = """
         SELECT id AS row, answer AS id, anomaly_id AS anomaly, annotator, capacity, verdict, reason, note, seconds,
-               created FROM reviews WHERE id > ? ORDER BY id"""
+               created FROM reviews WHERE reviews.id > ? ORDER BY reviews.id"""
     with workspace.reading() as connection:
         rows = select(connection, query, [after])
     return [(row.pop("row"), Answer.model_construct(**row)) for row in rows]
