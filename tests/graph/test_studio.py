@@ -56,7 +56,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for name in ("first", "second"):
         script = folder / f"{name}.json"
         one_cup = {"objects": [{"name": "cup", "description": name}]}
-        script.write_text(json.dumps({"rules": [{"role": "ObjectPerceiver", "says": [{"reply": one_cup}]}]}))
+        found = {"name": "Hovering cup", "phenomenon": "The cup hovers.", "reasoning": "Nothing holds it."}
+        floats = {"anomalies": [{**found, "severity": 9, "objects": ["cup"]}]}
+        rules = {"ObjectPerceiver": one_cup, "DirectDetector": floats}
+        script.write_text(json.dumps({"rules": [{"role": r, "says": [{"reply": s}]} for r, s in rules.items()]}))
         models[name] = f"fake:{script}"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -140,6 +143,20 @@ def test_an_image_in_a_message_never_reaches_a_checkpoint(server: Server) -> Non
     history = httpx.get(f"{server.url}/threads/{thread}/history").text
     assert answer.json()["image"]["sha256"] in history
     assert "base64" not in history
+
+
+def test_a_report_is_reviewed_in_place(server: Server, tmp_path: Path) -> None:
+    image = tmp_path / "yellow.png"
+    image.write_bytes(_picture("yellow"))
+    thread = httpx.post(f"{server.url}/threads", json={}).json()["thread_id"]
+    runs = f"{server.url}/threads/{thread}/runs/wait"
+    request = {"assistant_id": "anomagent", "context": {"schedule": "direct", "review": True}}
+    waiting = httpx.post(runs, json={**request, "input": {"image_path": str(image)}}, timeout=60).json()
+    (asked,) = waiting["__interrupt__"]
+    assert [anomaly["name"] for anomaly in asked["value"]["anomalies"]] == ["Hovering cup"]
+    given = {"annotator": "ann", "verdicts": [{"verdict": "REJECT", "reason": "not_visible"}]}
+    state = httpx.post(runs, json={**request, "command": {"resume": given}}, timeout=60).json()
+    assert state["review"]["verdicts"] == [{"verdict": "REJECT", "reason": "not_visible", "note": None}]
 
 
 def test_what_is_wrong_is_said_in_the_state(server: Server, tmp_path: Path) -> None:
