@@ -6,8 +6,8 @@ from typing import Any, Generic, Literal, TypeVar, cast
 from anomagent.errors import ModelError
 from anomagent.models.key import call_key
 from anomagent.models.prices import FREE, Price
-from anomagent.models.types import Attempt, Client, Completion, Request, Turn, Usage
-from anomagent.prompts.base import Prompt, Reply
+from anomagent.models.types import Attempt, Client, Completion, Request, Usage
+from anomagent.prompts.base import Prompt, Reply, Turn
 from anomagent.state.context import AnalysisContext
 from anomagent.state.findings import CallRef, ImageRef
 
@@ -82,7 +82,7 @@ class Call(Generic[R]):
         return self.image["sha256"] if self.image else ""
 
     def request(self, max_tokens: int, turns: tuple[Turn, ...]) -> Request:
-        """The request with this much room for the answer, after these turns."""
+        """The request with this much room for the answer, after the prompt's turns and these."""
         return Request(
             prompt=self.prompt,
             image_path=self.image["path"] if self.image else None,
@@ -90,7 +90,7 @@ class Call(Generic[R]):
             max_pixels=self.max_pixels,
             max_tokens=max_tokens,
             temperature=self.temperature,
-            turns=turns,
+            turns=self.prompt.further + turns,
             object=self.object,
             slot=self.slot,
         )
@@ -107,7 +107,7 @@ class Call(Generic[R]):
             slot=self.slot,
             model=self.client.identity,
             image_sha256=self.image_sha256,
-            prompt=self.prompt.text,
+            prompt=self._asked(),
             status=status,
             error=failure.code if failure else None,
             text=completion.text,
@@ -118,6 +118,11 @@ class Call(Generic[R]):
             usd=self.usd(usage),
             seconds=seconds,
         )
+
+    def _asked(self) -> str:
+        """The prompt's text; of a conversation every turn, each behind who speaks."""
+        turns = [f"[{turn.speaker}] {turn.text}" for turn in self.prompt.further]
+        return "\n".join([self.prompt.text, *turns])
 
     def broken(self, error: ModelError) -> Attempt:
         """The ledger's row of a request that got no answer: for the record, with nothing to pay."""

@@ -50,7 +50,7 @@ class OpenAIDialect(Dialect):
     def options(self, request: Request) -> dict[str, Any]:
         """Size, schema and temperature, as this server is known to take them."""
         body: dict[str, Any] = {self._size_field(): request.max_tokens}
-        if _FORMAT not in self._rejected:
+        if _FORMAT not in self._rejected and not request.prompt.reply.plain:
             body[_FORMAT] = _response_format(request.prompt.reply)
         return super().options(request) | {"extra_body": body}
 

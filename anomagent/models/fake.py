@@ -23,14 +23,15 @@ from anomagent.errors import (
 )
 from anomagent.models.samples import smallest
 from anomagent.models.types import Completion, FinishReason, Request, Usage
-from anomagent.state.context import AgentRole, AssessorRole
+from anomagent.state.classic_text import NO_ANOMALIES
+from anomagent.state.context import AgentRole, AssessorRole, PredictorRole
 
 Said = str | dict[str, Any] | BaseModel | Completion | ModelError
 """What the model says: raw text, a reply as data, a whole completion, or an error that is raised."""
 Script = Said | Sequence[Said] | Callable[[Request], Said]
 """One thing for ever, one after another (the last for ever), or a function of the request."""
 
-ROLES: Final[tuple[str, ...]] = (*get_args(AgentRole), *get_args(AssessorRole))
+ROLES: Final[tuple[str, ...]] = (*get_args(AgentRole), *get_args(AssessorRole), *get_args(PredictorRole))
 """Whom a rule can be about."""
 _ERRORS: dict[str, type[ModelError]] = {
     error.code: error for error in (Refused, CutOff, Malformed, RateLimited, Unavailable, BadRequest)
@@ -105,7 +106,7 @@ class FakeModel:
         try:
             rule = next((rule for rule in self.rules if rule.matches(request)), None)
             await asyncio.sleep(rule.delay if rule else 0)
-            return _completion(rule.say(request) if rule else smallest(request.prompt.reply.strict_schema()), request)
+            return _completion(rule.say(request) if rule else _least(request), request)
         finally:
             self.in_flight -= 1
 
@@ -180,6 +181,12 @@ class _ScriptFile(BaseModel):
 
     def digest(self) -> str:
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+def _least(request: Request) -> Said:
+    """The smallest valid reply; in plain text, that there is nothing."""
+    reply = request.prompt.reply
+    return NO_ANOMALIES if reply.plain else smallest(reply.strict_schema())
 
 
 def _completion(said: Said, request: Request) -> Completion:

@@ -21,7 +21,7 @@ def call_key(
 
     The size of the answer and the repair turn are left out: they belong to getting one answer, not to which one.
     """
-    content = {
+    content: dict[str, Any] = {
         "model": model,
         "parameters": parameters,
         "role": prompt.role,
@@ -32,5 +32,7 @@ def call_key(
         "image": image_sha256,
         "slot": slot,
     }
+    if prompt.further:
+        content["further"] = [[turn.speaker, turn.text] for turn in prompt.further]
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -8,8 +8,8 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import ValidationError
 
 from anomagent.errors import CutOff, Malformed, ModelError, Refused
-from anomagent.models.types import Completion, Turn
-from anomagent.prompts.base import Reply, excerpt
+from anomagent.models.types import Completion
+from anomagent.prompts.base import Reply, Turn, excerpt
 
 R = TypeVar("R", bound=Reply)
 
@@ -48,8 +48,11 @@ def parse(text: str, reply: type[R]) -> R:
     """Read the first object in `text` that is a valid `reply`.
 
     A `<think>` block, a code fence and prose around the object are passed over; nothing inside the object is mended.
-    Raises `ValueError` with what is wrong, in words that the model can act on.
+    A plain reply is the text itself, without the `<think>` block. Raises `ValueError` with what is wrong, in words that
+    the model can act on.
     """
+    if reply.plain:
+        return _plain(text, reply)
     problem: ValueError | None = None
     for candidate in _objects(_THINKING.sub("", text)):
         try:
@@ -59,16 +62,22 @@ def parse(text: str, reply: type[R]) -> R:
     raise problem or ValueError("it holds no JSON object")
 
 
+def _plain(text: str, reply: type[R]) -> R:
+    try:
+        return reply.model_validate({"text": _THINKING.sub("", text).strip()})
+    except ValidationError as error:
+        raise ValueError(_explain(error)) from None
+
+
 def looks_like_refusal(text: str) -> bool:
     """Whether a short text without any JSON object reads like a refusal."""
     return len(text) <= LONGEST_REFUSAL and "{" not in text and _DECLINES.search(text) is not None
 
 
-def repair(text: str, failure: ModelError) -> tuple[Turn, Turn]:
+def repair(text: str, failure: ModelError, reply: type[Reply]) -> tuple[Turn, Turn]:
     """The two turns that show a model its own answer and ask for a valid one."""
-    complaint = (
-        f"This could not be accepted: {failure}\nAnswer again with one complete JSON object of the shape asked for."
-    )
+    form = "in the form that was asked for" if reply.plain else "with one complete JSON object of the shape asked for"
+    complaint = f"This could not be accepted: {failure}\nAnswer again {form}."
     return Turn("assistant", text.strip() or "(no answer)"), Turn("user", complaint)
 
 

@@ -14,8 +14,8 @@ from anomagent.models.limits import Limits
 from anomagent.models.pace import Clock, Sleep
 from anomagent.models.prices import Price, Prices
 from anomagent.models.replies import judge, parse, repair
-from anomagent.models.types import Answer, Client, Completion, Ledger, Request, Turn, Usage
-from anomagent.prompts.base import Prompt, Reply
+from anomagent.models.types import Answer, Client, Completion, Ledger, Request, Usage
+from anomagent.prompts.base import Prompt, Reply, Turn
 from anomagent.state.context import AnalysisContext, Role
 from anomagent.state.findings import ImageRef
 
@@ -210,7 +210,7 @@ class Seam:
             return min(2 * room, self._limits.max_tokens_cap), turns
         if isinstance(failure, Malformed) and not turns:
             self._tell(call, "repair", str(failure))
-            return room, repair(completion.text, failure)
+            return room, repair(completion.text, failure, call.reply)
         raise failure
 
     def _tell(self, call: Call[R], kind: EventKind, detail: str = "") -> None:

@@ -5,7 +5,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from typing_extensions import TypedDict
 
-from anomagent.prompts.base import Prompt, Reply
+from anomagent.prompts.base import Prompt, Reply, Turn
 from anomagent.state.context import AnalysisContext
 from anomagent.state.findings import CallRef, ImageRef
 
@@ -22,16 +22,8 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A later turn of the conversation: our answer so far, or what was wrong with it."""
-
-    speaker: Literal["assistant", "user"]
-    text: str
-
-
-@dataclass(frozen=True)
 class Request:
-    """One request as a client sends it: system text, the image, the prompt's text, then any repair turns."""
+    """One request as a client sends it: system text, the image, the prompt's text, then the turns."""
 
     prompt: Prompt
     image_path: str | None
@@ -42,6 +34,7 @@ class Request:
     max_tokens: int
     temperature: float | None
     turns: tuple[Turn, ...] = ()
+    """The prompt's further turns, then any repair turns."""
     object: str | None = None
     """The object that is asked about, for logs and scripted models; the prompt's text says it to the model."""
     slot: int = 0

@@ -4,14 +4,16 @@ from anomagent.prompts import (
     anomaly_formatter,
     anomaly_integrator,
     anomaly_judge,
+    anomaly_reporter,
     attribute_analyzer,
+    deepfake_detector,
     direct_detector,
     kind_classifier,
     object_perceiver,
     relation_reasoner,
     scene_scanner,
 )
-from anomagent.prompts.base import SYSTEM, Prompt, Reply, Template
+from anomagent.prompts.base import SYSTEM, PlainText, Prompt, Reply, Template, Turn
 
 TEMPLATES: tuple[Template, ...] = (
     object_perceiver.LIST,
@@ -33,4 +35,7 @@ TEMPLATES: tuple[Template, ...] = (
 ASSESSORS: tuple[Template, ...] = (anomaly_judge.MATCH, kind_classifier.CLASSIFY)
 """The templates that are about finished results: text alone, each with a system text of its own."""
 
-__all__ = ["ASSESSORS", "SYSTEM", "TEMPLATES", "Prompt", "Reply", "Template"]
+PREDICTORS: tuple[Template, ...] = (anomaly_reporter.REPORT, anomaly_reporter.REPORT_JSON, deepfake_detector.ASK)
+"""The templates of those who answer alone, in plain text, in the words that models are fine-tuned on."""
+
+__all__ = ["ASSESSORS", "PREDICTORS", "SYSTEM", "TEMPLATES", "PlainText", "Prompt", "Reply", "Template", "Turn"]

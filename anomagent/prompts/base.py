@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 import jinja2
 from jinja2 import Environment, StrictUndefined, meta
@@ -36,10 +36,21 @@ Severity = Annotated[int, AfterValidator(_in_range)]
 Text = Annotated[str, AfterValidator(_not_blank)]
 
 
+@dataclass(frozen=True)
+class Turn:
+    """A later turn of the conversation: the model's answer so far, what was wrong with it, or the next question."""
+
+    speaker: Literal["assistant", "user"]
+    text: str
+
+
 class Reply(BaseModel):
     """Base of every reply schema: closed objects, every property required (OpenAI's strict rules)."""
 
     model_config = ConfigDict(extra="forbid")
+
+    plain: ClassVar[bool] = False
+    """Whether the answer is the text itself, and no JSON object."""
 
     @classmethod
     def strict_schema(cls) -> dict[str, Any]:
@@ -47,9 +58,17 @@ class Reply(BaseModel):
         return _strict_schema(cls)
 
 
+class PlainText(Reply):
+    """An answer that is taken as it is: no schema is sent, and only an empty one is wrong."""
+
+    plain: ClassVar[bool] = True
+
+    text: Text
+
+
 @dataclass(frozen=True)
 class Prompt:
-    """A rendered prompt. The message is: system text, the image if there is one, `text`.
+    """A rendered prompt. The message is: system text, the image if there is one, `text`, then `further` turns.
 
     The agents share one system text, so that servers cache it together with the image.
     """
@@ -59,6 +78,8 @@ class Prompt:
     text: str
     reply: type[Reply]
     system: str = SYSTEM
+    further: tuple[Turn, ...] = ()
+    """Of a conversation: the answer to `text`, the next question, and so on; the last turn is a question."""
 
 
 @dataclass(frozen=True)

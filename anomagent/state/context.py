@@ -18,9 +18,20 @@ AgentRole = Literal[
 """Who looks at an image. Each may have a model of its own."""
 AssessorRole = Literal["AnomalyJudge", "KindClassifier"]
 """Who reads finished results, without the image. Played by `model`."""
-Role = Literal[AgentRole, AssessorRole]
+PredictorRole = Literal["AnomalyReporter", "DeepfakeDetector"]
+"""Who answers alone, in the words that models are fine-tuned on. Played by `model`."""
+Role = Literal[AgentRole, AssessorRole, PredictorRole]
 
-__all__ = ["AgentRole", "AnalysisContext", "AssessorRole", "Role", "Schedule", "role_field", "roles_of"]
+__all__ = [
+    "AgentRole",
+    "AnalysisContext",
+    "AssessorRole",
+    "PredictorRole",
+    "Role",
+    "Schedule",
+    "role_field",
+    "roles_of",
+]
 
 
 class AnalysisContext(AnalysisOptions):

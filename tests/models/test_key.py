@@ -36,6 +36,8 @@ CHANGES: list[dict[str, Any]] = [
     {"prompt": replace(PROMPT, step="merge")},
     {"prompt": replace(PROMPT, text=PROMPT.text + " ")},
     {"prompt": replace(PROMPT, system=PROMPT.system + " ")},
+    {"prompt": replace(PROMPT, further=(Turn("assistant", "yes"), Turn("user", "why?")))},
+    {"prompt": replace(PROMPT, further=(Turn("assistant", "no"), Turn("user", "why?")))},
     {"reply": render_detect().reply},
     {"image_sha256": "b" * 64},
     {"slot": 1},

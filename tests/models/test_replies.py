@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from anomagent.errors import CutOff, Malformed, Refused
 from anomagent.models.replies import LONGEST_REFUSAL, judge, looks_like_refusal, parse, repair
 from anomagent.models.types import Completion
+from anomagent.prompts.base import PlainText, Reply
 from anomagent.prompts.direct_detector import render_detect
 from anomagent.prompts.object_perceiver import ObjectList, PerceivedObject
 
@@ -145,8 +146,21 @@ def test_how_an_answer_ended_comes_first() -> None:
 
 
 def test_the_repair_turn_shows_the_answer_and_what_was_wrong() -> None:
-    said, complaint = repair("  no JSON ", Malformed("it holds no JSON object"))
+    said, complaint = repair("  no JSON ", Malformed("it holds no JSON object"), Reply)
     assert (said.speaker, said.text) == ("assistant", "no JSON")
     assert complaint.speaker == "user"
     assert "it holds no JSON object" in complaint.text
-    assert repair(" ", Malformed("x"))[0].text, "providers reject an empty turn"
+    assert repair(" ", Malformed("x"), Reply)[0].text, "providers reject an empty turn"
+
+
+@pytest.mark.parametrize("text", ["@1. Name: x", "Yes.", "[]", '{"text": 1}', "  No semantic anomalies.\n"])
+def test_plain_text_is_taken_as_it_is(text: str) -> None:
+    assert judge(Completion(text), PlainText) == PlainText(text=text.strip())
+    assert judge(Completion(f"<think>hm</think>\n{text}"), PlainText) == PlainText(text=text.strip())
+
+
+def test_plain_text_can_be_empty_refused_or_cut_off() -> None:
+    assert isinstance(judge(Completion(" \n"), PlainText), Malformed)
+    assert isinstance(judge(Completion("I'm sorry, I can't assist with that."), PlainText), Refused)
+    assert isinstance(judge(Completion("@1. Name: x", finish_reason="length"), PlainText), CutOff)
+    assert "JSON" not in repair(" ", Malformed("x"), PlainText)[1].text

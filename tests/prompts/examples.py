@@ -9,7 +9,9 @@ from anomagent.prompts import (
     anomaly_formatter,
     anomaly_integrator,
     anomaly_judge,
+    anomaly_reporter,
     attribute_analyzer,
+    deepfake_detector,
     direct_detector,
     kind_classifier,
     object_perceiver,
@@ -169,3 +171,10 @@ ASSESSMENTS = (
     Case(kind_classifier.render_classify([]), "empty"),
 )
 """Of those who read finished results."""
+
+PREDICTIONS = (
+    *(Case(anomaly_reporter.render_report("classic", n), f"wording{n}") for n in range(len(anomaly_reporter.WORDINGS))),
+    Case(anomaly_reporter.render_report("json")),
+    *(Case(deepfake_detector.render_decide(n), f"wording{n}") for n in range(len(deepfake_detector.QUESTIONS))),
+)
+"""Of those who answer alone."""

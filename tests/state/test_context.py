@@ -5,11 +5,21 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from anomagent.prompts import ASSESSORS, TEMPLATES
-from anomagent.state.context import AgentRole, AnalysisContext, AssessorRole, Role, Schedule, role_field, roles_of
+from anomagent.prompts import ASSESSORS, PREDICTORS, TEMPLATES
+from anomagent.state.context import (
+    AgentRole,
+    AnalysisContext,
+    AssessorRole,
+    PredictorRole,
+    Role,
+    Schedule,
+    role_field,
+    roles_of,
+)
 
 ROLES: tuple[AgentRole, ...] = get_args(AgentRole)
 ASSESSOR_ROLES: tuple[AssessorRole, ...] = get_args(AssessorRole)
+PREDICTOR_ROLES: tuple[PredictorRole, ...] = get_args(PredictorRole)
 
 
 def test_role_field() -> None:
@@ -24,13 +34,14 @@ def test_role_field() -> None:
     ]
 
 
-def test_roles_are_those_of_agents_and_of_assessors() -> None:
-    assert get_args(Role) == ROLES + ASSESSOR_ROLES
+def test_roles_are_those_of_agents_assessors_and_predictors() -> None:
+    assert get_args(Role) == ROLES + ASSESSOR_ROLES + PREDICTOR_ROLES
+    assert {template.role for template in PREDICTORS} == set(PREDICTOR_ROLES)
     assert {template.role for template in ASSESSORS} == set(ASSESSOR_ROLES)
 
 
-@pytest.mark.parametrize("role", ASSESSOR_ROLES)
-def test_an_assessor_has_no_setting_and_uses_the_common_model(role: AssessorRole) -> None:
+@pytest.mark.parametrize("role", [*ASSESSOR_ROLES, *PREDICTOR_ROLES])
+def test_who_is_no_agent_has_no_setting_and_uses_the_common_model(role: Role) -> None:
     assert role_field(role) not in AnalysisContext.model_fields
     assert AnalysisContext(model="openai:a", direct_detector="openai:b").model_for(role) == "openai:a"
 
