@@ -65,15 +65,6 @@ class Gate:
         return {COMMAND: {**details, "keeps": list(self.keeps)}}
 
 
-def check_prices(settings: Settings) -> None:
-    """Raises `ConfigurationError` where there is a budget and the price of a model is unknown."""
-    if settings.budget_usd is not None and (model := unpriced_model(settings)):
-        raise ConfigurationError(
-            f"a budget needs known prices, and nobody knows that of {model}; name a table of your own in the"
-            " setting `prices`, or drop the budget"
-        )
-
-
 def unpriced_model(settings: Settings) -> str | None:
     """The first model whose price is unknown; None where all are known. Raises `ConfigurationError` for a bad table."""
     context, prices = AnalysisContext(**settings.options), Prices.load(settings.prices)

@@ -7,13 +7,13 @@ from pathlib import Path
 from anomagent.batch.configuration import UNCHANGED, Gate
 from anomagent.batch.estimated import Estimate
 from anomagent.batch.history import History, read_history
-from anomagent.batch.items import Item
 from anomagent.batch.loads import Load, loads_from_history, loads_from_rehearsal
 from anomagent.batch.pictures import Size, find_to_do, measure
 from anomagent.batch.prefix import IDEAL, PrefixShare, cache_of, prefix_share
 from anomagent.batch.rehearsal import PRIOR_OBJECTS, rehearse
 from anomagent.batch.sizing import PRIOR_SECONDS, Limits, duration
 from anomagent.batch.states import Which
+from anomagent.benchmark.items import Item
 from anomagent.config import Settings
 from anomagent.graph.identity import configuration_hash
 from anomagent.graph.session import resolve_for

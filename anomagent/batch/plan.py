@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from anomagent.batch.configuration import Gate
-from anomagent.batch.items import Item
 from anomagent.batch.results import ResultsFile
 from anomagent.batch.states import State, Which, find_states, is_meant, threads_of
 from anomagent.batch.stop import Stop
 from anomagent.batch.tally import Tally
+from anomagent.benchmark.items import Item
 from anomagent.errors import UsageError
 from anomagent.models.budget import Standing
+from anomagent.models.types import Usage
 from anomagent.state.findings import Analysis, Status
 from anomagent.store import Workspace
 from anomagent.store.analyses import count_finished, name_images, read_outcome
@@ -50,7 +51,8 @@ class Plan:
         self._tally = tally
         self._results = results
         self._workspace: Workspace | None = None
-        self._configurations: tuple[str, ...] = ()
+        self.configurations: tuple[str, ...] = ()
+        """Hashes of this configuration and of those whose results count, once a run was begun."""
         self._lock = asyncio.Lock()
         self._ready: deque[Job] = deque()
         self._seen: dict[bytes, Status | None] = {}
@@ -76,13 +78,13 @@ class Plan:
     def begin(self, workspace: Workspace, run: str, configuration: str) -> None:
         """Note the run that was begun, and its configuration's hash."""
         self._workspace = workspace
-        self._configurations = (configuration, *self._gate.keeps)
+        self.configurations = (configuration, *self._gate.keeps)
         self._tally.run, self._tally.configuration = run, configuration
-        self._tally.finished_before = count_finished(workspace, self._configurations)
+        self._tally.finished_before = count_finished(workspace, self.configurations)
 
-    def account(self, standing: Standing) -> None:
-        """Note what the engine has paid in all."""
-        self._tally.standing = standing
+    def account(self, standing: Standing, requests: int, usage: Usage) -> None:
+        """Note what the engine has paid in all: money, requests and their tokens."""
+        self._tally.account(standing, requests, usage)
 
     async def next(self) -> Job | None:
         """The next image to analyse; None when there is none or the batch is to end. Raises `StoreError`."""
@@ -131,7 +133,7 @@ class Plan:
         if names:
             await asyncio.to_thread(name_images, self._open, names)
         for job in owed:
-            threads = threads_of(job.sha256, self._configurations)
+            threads = threads_of(job.sha256, self.configurations)
             result = await asyncio.to_thread(read_outcome, self._open, threads)
             if self._results and result:
                 self._results.write(job.item, result, result["configuration"], again=True)
@@ -144,7 +146,7 @@ class Plan:
     def _look(self, chunk: Sequence[Item]) -> list[tuple[str, State | None]]:
         """Content and state of each image; content is "" for what is to fail as unreadable, whatever is asked for."""
         contents = [hash_file(Path(item.path)) or "" for item in chunk]
-        states = find_states(self._open, [content for content in contents if content], self._configurations)
+        states = find_states(self._open, [content for content in contents if content], self.configurations)
         if self._which == "failed":  # nobody else will look at what was never analysed
             contents = [
                 content if content in states or _is_image(item) else ""
@@ -179,7 +181,7 @@ class Plan:
 
     def _owe(self, job: Job) -> None:
         self._names.append((job.sha256, job.item.name))
-        if self._results and not self._results.has(job.item, job.sha256, self._configurations):
+        if self._results and not self._results.has(job.item, job.sha256, self.configurations):
             self._owed.append(job)
 
 

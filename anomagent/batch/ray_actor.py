@@ -19,13 +19,12 @@ from anomagent import __version__
 from anomagent.config import Settings
 from anomagent.errors import AnomagentError, ConfigurationError
 from anomagent.graph.analyze import Analyzer
+from anomagent.models.budget import Budget
 from anomagent.models.seam import Event
 from anomagent.state.context import roles_of
 from anomagent.state.findings import Analysis
 from anomagent.store import AnalysisResult, Workspace, list_analyses, read_analysis
 
-_SMALLEST_BUDGET = 1e-9
-"""US dollars that allow no call: a budget of nothing cannot be set."""
 _SWEEP_LOOKS = 20
 _OF_IMAGE = "SELECT id FROM analyses WHERE sha256 = ?"
 _PARTS = """
@@ -40,6 +39,8 @@ class Greeting:
     version: str
     models: dict[str, str]
     """Identities of the models by role."""
+    life: int = 0
+    """How often this worker was started, where there is a budget."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,36 @@ class Hand:
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._analyzer: Analyzer | None = None
+        self._life = 0
 
     async def greet(self) -> Greeting:
         """Open everything. Raises what `Analyzer.open` raises."""
         analyzer = await self._open()
         context = analyzer.context
         models = await analyzer.session.seam.prepare(context, roles_of(context.schedule))
-        return Greeting(__version__, models)
+        return Greeting(__version__, models, self._life)
 
     async def analyze(self, image: bytes) -> Reply:
         """Analyse an image that the driver has checked. Raises `StoreError` and `ConfigurationError`."""
         analyzer = await self._open()
+        try:
+            return await self._analyze(analyzer, image)
+        finally:
+            analyzer.session.seam.budget.rest()
+
+    async def close(self) -> float:
+        """Give up claims and connections; returns the US dollars that were spent."""
+        async with self._opening:
+            analyzer, self._analyzer = self._analyzer, None
+            await self._stack.aclose()
+            return analyzer.session.seam.budget.spent if analyzer else 0.0
+
+    async def sweep(self) -> None:
+        """Remove the scratch workspace, unless another worker of the node is still in it."""
+        settings = await self._settings()
+        await asyncio.to_thread(_sweep, settings.workspace)
+
+    async def _analyze(self, analyzer: Analyzer, image: bytes) -> Reply:
         path = Path((await analyzer.session.ingest(image))["path"])
         analysis, fault = None, ""
         try:
@@ -98,29 +118,26 @@ class Hand:
         self._events.clear()
         return Reply(result, analysis, events, fault)
 
-    async def close(self) -> None:
-        """Give up claims and connections."""
-        async with self._opening:
-            self._analyzer = None
-            await self._stack.aclose()
-
-    async def sweep(self) -> None:
-        """Remove the scratch workspace, unless another worker of the node is still in it."""
-        settings = await self._settings()
-        await asyncio.to_thread(_sweep, settings.workspace)
-
     async def _open(self) -> Analyzer:
         async with self._opening:
             if self._analyzer is None:
                 settings = await self._settings()
                 self._stack.callback(os.close, await asyncio.to_thread(_enter, settings.workspace))
-                if settings.budget_usd is not None:
-                    settings.budget_usd = max(
-                        settings.budget_usd - await _spent(settings, self._name), _SMALLEST_BUDGET
-                    )
                 opening = Analyzer.open(settings, self._events.append, "batch")
-                self._analyzer = await self._stack.enter_async_context(opening)
+                analyzer = await self._stack.enter_async_context(opening)
+                if settings.budget_usd is not None:
+                    await self._share_budget(settings, analyzer.session.seam.budget)
+                self._analyzer = analyzer
             return self._analyzer
+
+    async def _share_budget(self, settings: Settings, budget: Budget) -> None:
+        from anomagent.store.postgres_money import Purse
+
+        assert settings.ledger, "the driver has checked it"
+        purse = await asyncio.to_thread(Purse, settings.ledger, self._name)
+        self._stack.callback(purse.close)
+        budget.share(purse)
+        self._life = purse.life
 
     async def _settings(self) -> Settings:
         settings = Settings(**cast(Mapping[str, Any], await self._box[0]))
@@ -170,14 +187,6 @@ def _sweep(folder: Path) -> None:
 def _lock_of(folder: Path) -> Path:
     """Beside the folder, so that it stays when the folder goes."""
     return folder.with_suffix(".lock")
-
-
-async def _spent(settings: Settings, name: str) -> float:
-    """US dollars that this worker spent before it was restarted."""
-    from anomagent.store.postgres_ledger import money_spent
-
-    assert settings.ledger, "the driver has checked it"
-    return await money_spent(settings.ledger, name)
 
 
 def _newest(analyzer: Analyzer, path: Path) -> AnalysisResult:

@@ -64,13 +64,14 @@ def count_workers(ray: Any, concurrency: int) -> int:
 
 
 def share_out(settings: Settings, workers: int, number: int, name: str) -> dict[str, Any]:
-    """The settings of worker `number`: its part of every limit, and its name in Postgres.
+    """The settings of worker `number`: its part of the limits, and its name in Postgres.
 
-    Calls in flight are dealt out whole, so that the parts add up; rates and money are divided evenly.
+    Calls in flight are dealt out whole, so that the parts add up; rates are divided evenly. Money is not: workers draw
+    it from one pot.
     """
     part: dict[str, Any] = settings.model_dump()
     part["concurrency"] = settings.concurrency // workers + (number < settings.concurrency % workers)
-    for limit in ("requests_per_minute", "tokens_per_minute", "budget_usd"):
+    for limit in ("requests_per_minute", "tokens_per_minute"):
         if part[limit] is not None:
             part[limit] /= workers
     for place in ("ledger", "checkpoints"):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +27,15 @@ class _Member:
     """One actor, which stays the same through its restarts."""
 
     handle: Any
+    name: str
+    life: int = 0
+    """How often it was started, as it said itself."""
     here: bool = False
     """Whether it can work."""
     answers: bool = False
     """Whether it runs, be it without a model that it can use."""
+    meetings: int = 0
+    """How often it came, for the first time or back."""
     load: int = 0
     """Images in work."""
 
@@ -43,9 +48,21 @@ class Crew:
     that cannot be used is left out, unless it is the first to come: then nobody is expected to be better.
     """
 
-    def __init__(self, ray: Any, parts: list[dict[str, Any]], names: list[str]) -> None:
-        """`parts`: the settings of each worker, `names`: what each is called in Postgres."""
+    def __init__(
+        self,
+        ray: Any,
+        parts: list[dict[str, Any]],
+        names: list[str],
+        on_loss: Callable[[str, int], None] = lambda name, life: None,
+    ) -> None:
+        """`parts`: the settings of each worker, `names`: what each is called in Postgres.
+
+        `on_loss` is told which worker died, and in which of its lives.
+        """
         self._ray = ray
+        self._on_loss = on_loss
+        self.spent: dict[str, float] = {}
+        """US dollars that workers said they had spent when they said goodbye."""
         self._change = asyncio.Condition()
         self._trouble: Exception | None = None
         """Why the first worker that came could not be used; nothing else of the cluster is known then."""
@@ -53,7 +70,7 @@ class Crew:
         actor = ray.remote(Hand).options(**options, scheduling_strategy="SPREAD")
         # The settings lie behind a reference: passwords in URLs must not be in the description of a task.
         self._boxes = [[ray.put(part)] for part in parts]
-        self._members = [_Member(actor.remote(box, name)) for box, name in zip(self._boxes, names, strict=True)]
+        self._members = [_Member(actor.remote(box, name), name) for box, name in zip(self._boxes, names, strict=True)]
         self._models: dict[str, str] | None = None
         self._greetings = {asyncio.create_task(self._greet(member)) for member in self._members}
 
@@ -76,12 +93,13 @@ class Crew:
         for _ in range(LIVES):
             member = await self._someone()
             member.load += 1
+            meeting = member.meetings
             try:
                 return await member.handle.analyze.remote(reference)
             except self._ray.exceptions.RayTaskError as error:
                 raise _cause(error) from None
             except self._ray.exceptions.RayError:  # the actor, its process or its node has died
-                self._miss(member)
+                self._miss(member, meeting)
             finally:
                 member.load -= 1
         raise ImageKills(f"{LIVES} workers died while they had this image in work")
@@ -91,18 +109,25 @@ class Crew:
         for task in self._greetings:
             task.cancel()
         await asyncio.gather(*self._greetings, return_exceptions=True)
-        there = [member.handle for member in self._members if member.answers]
+        there = [member for member in self._members if member.answers]
         for member in self._members:
             if not member.answers:
                 self._ray.kill(member.handle)
-        for goodbye in ("close", "sweep"):
-            with suppress(TimeoutError):  # one that hangs is killed below
-                async with asyncio.timeout(_GOODBYE_SECONDS):
-                    await asyncio.gather(
-                        *(getattr(handle, goodbye).remote() for handle in there), return_exceptions=True
-                    )
-        for handle in there:
-            self._ray.kill(handle)
+        for spent, member in zip(await self._ask(there, "close"), there, strict=True):
+            if isinstance(spent, float):
+                self.spent[member.name] = spent
+        await self._ask(there, "sweep")
+        for member in there:
+            self._ray.kill(member.handle)
+
+    async def _ask(self, members: Sequence[_Member], method: str) -> list[Any]:
+        """What each replies or raises, in some seconds; one that hangs has a `TimeoutError`."""
+
+        async def ask(member: _Member) -> Any:
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                return await getattr(member.handle, method).remote()
+
+        return await asyncio.gather(*map(ask, members), return_exceptions=True)
 
     async def _someone(self) -> _Member:
         """The worker that is here and has the fewest images; waits for one. Raises when nobody can come any more."""
@@ -117,10 +142,11 @@ class Crew:
             raise self._trouble
         return min(here, key=lambda member: member.load)
 
-    def _miss(self, member: _Member) -> None:
-        """Note that a worker is away, once, and wait for its return."""
-        if member.here:
+    def _miss(self, member: _Member, meeting: int) -> None:
+        """Note that a worker is away, once for all of its images, and wait for its return."""
+        if member.here and member.meetings == meeting:
             member.here = member.answers = False
+            self._on_loss(member.name, member.life)
             self._greetings.add(asyncio.create_task(self._greet(member)))
 
     async def _greet(self, member: _Member) -> None:
@@ -155,6 +181,8 @@ class Crew:
                 await asyncio.sleep(_PAUSE)
             else:
                 self._check(greeting)
+                member.life = greeting.life
+                member.meetings += 1
                 member.here = member.answers = True
 
     def _check(self, greeting: Greeting) -> None:

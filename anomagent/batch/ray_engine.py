@@ -1,17 +1,19 @@
 """The engine of many machines: workers on a Ray cluster analyse, this process keeps the results.
 
 Answers are paid for once, whoever asks: the ledger and the checkpoints are in a Postgres that every node reaches. API
-keys are read by each worker from its own node's environment; they are never sent. Each worker gets an equal part of
-every limit (calls in flight, requests and tokens per minute, budget); the part of a worker that is away is not used.
+keys are read by each worker from its own node's environment; they are never sent. All workers draw from one budget.
+Each gets an equal part of the other limits (calls in flight, requests and tokens per minute); the part of a worker that
+is away is not used.
 """
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from anomagent.batch.configuration import COMMAND
 from anomagent.batch.local import images_in_flight
@@ -19,38 +21,44 @@ from anomagent.batch.plan import Job, Plan
 from anomagent.batch.ray_actor import scratch_of
 from anomagent.batch.ray_cluster import check_settings, connect, count_workers, share_out
 from anomagent.batch.ray_crew import Crew, ImageKills, NoWorkers
-from anomagent.batch.runner import OnEvent, OnResult
+from anomagent.batch.runner import OnEvent, OnResult, Say
 from anomagent.batch.stop import Stop
 from anomagent.config import Settings
-from anomagent.errors import ConfigurationError
+from anomagent.errors import ConfigurationError, StoreError
 from anomagent.graph.checkpoints import open_checkpointer
 from anomagent.graph.identity import configuration_hash, thread_id
+from anomagent.models.budget import Standing
 from anomagent.state.context import AnalysisContext, roles_of
 from anomagent.state.findings import Analysis, Failure
 from anomagent.store import AnalysisResult, Workspace, finish_run, ingest_image, save_analysis, start_run
 from anomagent.store.call_rows import copy_calls
+from anomagent.store.ledgers import lend_calls
 
 if TYPE_CHECKING:
     from anomagent.store.postgres_ledger import PostgresLedger
+    from anomagent.store.postgres_money import Pot
+
+_LINE_SECONDS: Final = 10.0
 
 
 class RayEngine:
     """Analyses images on the Ray cluster that `RAY_ADDRESS` names, or on that of this machine."""
 
     async def analyze(
-        self, settings: Settings, plan: Plan, on_result: OnResult, on_event: OnEvent | None, stop: Stop
+        self, settings: Settings, plan: Plan, on_result: OnResult, on_event: OnEvent | None, stop: Stop, say: Say
     ) -> None:
         """See `anomagent.batch.runner.Engine`."""
         check_settings(settings)
         workspace = await asyncio.to_thread(Workspace.open, settings.workspace)
         context = AnalysisContext(**settings.options)
-        async with _postgres(settings) as ledger, _crew(settings, workspace) as crew:
+        async with _postgres(settings) as ledger, _crew(settings, workspace, ledger, plan) as crew:
             # A cluster that is busy lets us wait, and the user may not want to.
             await stop.guard([asyncio.create_task(crew.meet())])
             if stop.at_once.is_set():
                 return
             configuration, run = await asyncio.to_thread(_begin, workspace, context, crew.models, plan)
             plan.begin(workspace, run, configuration)
+            await stop.guard([asyncio.create_task(_lend(workspace, ledger, plan, stop, say))])
             desk = _Desk(workspace, ledger, crew, context, run, configuration, on_event)
             workers = [_work(desk, plan, on_result) for _ in range(images_in_flight(settings))]
             await stop.guard(map(asyncio.create_task, workers))
@@ -165,20 +173,67 @@ async def _postgres(settings: Settings) -> AsyncGenerator["PostgresLedger"]:
         await ledger.aclose()
 
 
+async def _lend(workspace: Workspace, ledger: "PostgresLedger", plan: Plan, stop: Stop, say: Say) -> None:
+    """Let workers know what only this workspace was answered, and the user that this takes a while."""
+    copied, due = 0, time.monotonic() + _LINE_SECONDS
+
+    def go_on(seen: int, there: int) -> bool:
+        nonlocal copied, due
+        copied = there
+        if time.monotonic() > due:
+            due += _LINE_SECONDS
+            say(f"copying calls of this workspace to the shared ledger: {seen:,} looked at, {there:,} copied")
+        return not stop.asked
+
+    await lend_calls(workspace, ledger, plan.configurations, go_on)
+    if copied:
+        say(f"{copied:,} calls of this workspace were copied to the shared ledger")
+
+
 @asynccontextmanager
-async def _crew(settings: Settings, workspace: Workspace) -> AsyncGenerator[Crew]:
-    """The workers, gone at the end. A connection to the cluster that was there before stays."""
+async def _crew(settings: Settings, workspace: Workspace, ledger: "PostgresLedger", plan: Plan) -> AsyncGenerator[Crew]:
+    """The workers, gone at the end, when what they paid is noted. A connection to the cluster that was there stays."""
+    from anomagent.store.postgres_money import Pot
+
     ray, connected = await asyncio.to_thread(connect)
     try:
         count = await asyncio.to_thread(count_workers, ray, settings.concurrency)
         here = settings.model_copy(update={"workspace": scratch_of(workspace.path)})
-        names = [f"anomagent-{secrets.token_hex(4)}-{number}" for number in range(count)]
+        batch = f"anomagent-{secrets.token_hex(4)}"
+        names = [f"{batch}-{number}" for number in range(count)]
         parts = [share_out(here, count, number, name) for number, name in enumerate(names)]
-        crew = Crew(ray, parts, names)
-        try:
-            yield crew
-        finally:
-            await crew.close()
+        async with _purse(Pot(ledger, batch, names), settings.budget_usd, plan) as (on_loss, spent):
+            crew = Crew(ray, parts, names, on_loss)
+            try:
+                yield crew
+            finally:
+                await crew.close()
+                spent.update(crew.spent)
     finally:
         if connected:
             await asyncio.to_thread(ray.shutdown)
+
+
+@asynccontextmanager
+async def _purse(
+    pot: "Pot", budget: float | None, plan: Plan
+) -> AsyncGenerator[tuple[Callable[[str, int], None], dict[str, float]]]:
+    """The batch's money: a full pot, who takes back what dead workers leave, and a place for what workers say that they
+    spent. Counted at the end, as far as Postgres can be reached."""
+    burials, spent = set[asyncio.Task[None]](), dict[str, float]()
+
+    def on_loss(worker: str, life: int) -> None:
+        if budget is not None:
+            burials.add(asyncio.create_task(pot.bury(worker, life)))
+
+    if budget is not None:
+        await pot.fill(budget)
+    try:
+        yield on_loss, spent
+    finally:
+        await asyncio.gather(*burials, return_exceptions=True)  # what is not given back is not spent either
+        with suppress(StoreError):
+            if plan.begun:
+                usd, requests, usage = await pot.paid(spent)
+                plan.account(Standing(usd, 0.0, budget), requests, usage)
+            await pot.empty()

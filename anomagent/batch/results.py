@@ -1,5 +1,6 @@
 """The file of results: one JSON object an image, one a line, appended as each is done."""
 
+import errno
 import hashlib
 import json
 import os
@@ -8,9 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, Final, Self, cast
 
-from anomagent.batch.items import Item
+from anomagent.benchmark.items import Item
 from anomagent.errors import StoreError, UsageError
 from anomagent.state.findings import Analysis, UsageTotals
+from anomagent.store.database import DISK_FULL
 
 _BEGINNING: Final = b'{"image"'
 """How each line begins."""
@@ -55,9 +57,11 @@ class ResultsFile:
         try:
             written = self._file.write(line)
         except OSError as error:
-            raise StoreError(f"{self._path}: cannot be written ({error.strerror}); free space and run again") from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            problem = DISK_FULL if full else f"cannot be written ({error.strerror}); mend it and run again"
+            raise StoreError(f"{self._path}: {problem}") from error
         if written != len(line):
-            raise StoreError(f"{self._path}: disk full; free space and run again: finished calls are kept")
+            raise StoreError(f"{self._path}: {DISK_FULL}")
 
     def close(self) -> None:
         """Close the file."""

@@ -4,37 +4,40 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from anomagent.batch.configuration import UNCHANGED, Gate, check_prices, unpriced_model
-from anomagent.batch.items import Item
+from anomagent.batch.configuration import UNCHANGED, Gate, unpriced_model
 from anomagent.batch.plan import Job, Plan
 from anomagent.batch.results import ResultsFile
 from anomagent.batch.states import Which
 from anomagent.batch.stop import Stop
 from anomagent.batch.tally import Tally
+from anomagent.benchmark.items import Item
 from anomagent.config import Settings
 from anomagent.errors import OutOfBudget, StoreError, UsageError
 from anomagent.models.seam import Event
 from anomagent.state.findings import Analysis, Failure, UsageTotals
+from anomagent.store.database import DISK_FULL
 
 OnResult = Callable[[Job, Analysis | Exception], None]
 """Takes in what became of a job: its analysis, or what was raised instead. Never raises, never blocks for long."""
 OnEvent = Callable[[Event], None]
+Say = Callable[[str], None]
+"""Tells the user a line at once."""
 
 
 class Engine(Protocol):
     """Analyses images: in this process (`local`) or on a cluster (`ray`)."""
 
     async def analyze(
-        self, settings: Settings, plan: Plan, on_result: OnResult, on_event: OnEvent | None, stop: Stop
+        self, settings: Settings, plan: Plan, on_result: OnResult, on_event: OnEvent | None, stop: Stop, say: Say
     ) -> None:
         """Analyse what `plan` hands out, so that the workspace holds each result before `on_result` is told of it.
 
         First the engine finds out the configuration; `plan.admit` may refuse it, before any run is begun, and returns
         what is to be stored with the run. Then `plan.begin`, and `plan.next` for each job until it gives None; any
-        number of coroutines may ask it. What an image raises goes to `on_result`: a `UsageError` is an unreadable file,
-        a `StoreError` ends the batch, anything else is a fault of ours and costs that image. When `stop.at_once` is set
-        nothing more is waited for. Raises `ConfigurationError` for models that cannot be used, `StoreError` for a
-        workspace that cannot be.
+        number of coroutines may ask it. At the end, however it came, `plan.account`. What an image raises goes to
+        `on_result`: a `UsageError` is an unreadable file, a `StoreError` ends the batch, anything else is a fault of
+        ours and costs that image. When `stop.at_once` is set nothing more is waited for. `say` tells the user a line.
+        Raises `ConfigurationError` for models that cannot be used, `StoreError` for a workspace that cannot be.
         """
         ...
 
@@ -50,7 +53,7 @@ async def run_batch(
     tally: Tally | None = None,
     on_event: OnEvent | None = None,
     on_analysis: Callable[[Analysis], None] | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    say: Say = lambda line: None,
 ) -> Tally:
     """Analyse `items` and return how it went; `tally`, where given, is the one to count in.
 
@@ -58,14 +61,13 @@ async def run_batch(
     in good order while this runs. Raises `ConfigurationError` before anything is spent, `StoreError` where the
     workspace cannot be opened.
     """
-    check_prices(settings)
     stop, tally = Stop(), tally or Tally(len(items))
     gate = gate or Gate()
     plan = Plan(items, gate, which, stop, tally, results)
     desk = _Desk(settings.schedule, stop, tally, plan, results, on_analysis, say)
     with stop.on_signals(say):
         try:
-            await engine.analyze(settings, plan, desk.take, on_event, stop)
+            await engine.analyze(settings, plan, desk.take, on_event, stop, say)
             await plan.settle_debts()
             if gate.needless:
                 say(UNCHANGED)
@@ -89,7 +91,7 @@ class _Desk:
     plan: Plan
     results: ResultsFile | None
     on_analysis: Callable[[Analysis], None] | None
-    say: Callable[[str], None]
+    say: Say
 
     def take(self, job: Job, outcome: Analysis | Exception) -> None:
         """The `OnResult` of engines."""
@@ -110,7 +112,7 @@ class _Desk:
         """The first trouble of the store ends the batch: what would be paid for now could not be kept."""
         if not self.stop.at_once.is_set():
             self.say(f"{error}; nothing more is sent")
-        self.stop.now("disk")
+        self.stop.now("disk" if DISK_FULL in str(error) else "store")
 
     def _add(self, job: Job, analysis: Analysis) -> None:
         self._tell(job.item, analysis)

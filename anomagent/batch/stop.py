@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Literal
 
-Reason = Literal["interrupted", "budget", "disk"]
+Reason = Literal["interrupted", "budget", "disk", "store"]
+"""disk: it is full; store: workspace, Postgres or cluster cannot be used for another reason."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

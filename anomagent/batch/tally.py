@@ -1,11 +1,12 @@
 """How a batch is going, as counters: its size never depends on the number of images."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from anomagent.batch.stop import Reason
 from anomagent.models.budget import Standing
+from anomagent.models.types import Usage
 from anomagent.state.findings import Analysis, Status, UsageTotals
 
 MOST_FAILURES: Final = 20
@@ -41,12 +42,9 @@ class Tally:
     finished_before: int = 0
     """Contents, of these images or of others, that the workspace had finished when the batch began."""
     usage: UsageTotals = field(default_factory=UsageTotals)
-    """What the images done have cost, and those that the budget cut short."""
+    """What the images done have cost, and those that the budget cut short; at the end also those that were given up."""
     standing: Standing | None = None
-    """What this process has paid, images that were interrupted included.
-
-    None where other processes pay, or a price is unknown.
-    """
+    """What was paid, known at the end. None where a price is unknown."""
     failures: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     stopped: Reason | None = None
     fault: Exception | None = None
@@ -96,6 +94,15 @@ class Tally:
     def spend(self, usage: UsageTotals) -> None:
         """Count what an image has cost, whether it is done or not."""
         self.usage = _sum(self.usage, usage)
+
+    def account(self, standing: Standing, requests: int, usage: Usage) -> None:
+        """Note what was paid in all. It is never less than what the images have cost, and more where some were given up
+        in work: their finished requests are in the ledger."""
+        self.standing = standing
+        paid = {"calls": requests, **asdict(usage)}
+        whole = {name: max(getattr(self.usage, name), number) for name, number in paid.items()}
+        usd = None if self.usage.usd is None else max(self.usage.usd, standing.spent)
+        self.usage = self.usage.model_copy(update={**whole, "usd": usd})
 
     def close(self, stopped: Reason | None) -> None:
         """Note the end, and whether it was the end of all images."""

@@ -1,17 +1,29 @@
 """Manifests: tables that say where images come from."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
 from anomagent.benchmark.annotations import base_name
+from anomagent.benchmark.boxes import Boxes, read_boxes
 from anomagent.benchmark.documents import parse_document, read_text, shown
 from anomagent.benchmark.shapes import is_record
 from anomagent.benchmark.tables import Row, is_parquet, read_rows, text_in
 from anomagent.errors import UsageError
 
 COLUMNS: Final = ("image", "prompt", "generator", "source", "id")
-"""What a manifest may say; other columns are not looked at."""
+"""What a manifest may say in words; other columns are not looked at."""
+_BOXES: Final = "boxes"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a manifest says of an image."""
+
+    values: dict[str, str]
+    """By column, the image among them."""
+    boxes: Boxes = ()
 
 
 def read_manifest(path: Path, wanted: Collection[str] = ()) -> list[dict[str, str]]:
@@ -21,15 +33,23 @@ def read_manifest(path: Path, wanted: Collection[str] = ()) -> list[dict[str, st
     twice counts once. Raises `UsageError` for a table that cannot be read, a missing value, and an image with two
     different rows.
     """
-    found: dict[str, tuple[str, dict[str, str]]] = {}
-    for row in read_rows(path, COLUMNS):
-        entry = _entry(row, path, ("image", *wanted))
-        place, known = found.setdefault(entry["image"], (row.place, entry))
-        if known != entry:
-            raise UsageError(
-                f"{path}: {place} and {row.place} say different things about {shown(entry['image'])}; keep one"
-            )
-    return [entry for _, entry in found.values()]
+    return [listed.values for listed in _read(path, COLUMNS, wanted)]
+
+
+def read_listing(path: Path) -> list[Listed]:
+    """The rows of a manifest, with the boxes that its column boxes gives. Raises `UsageError` as `read_manifest`."""
+    return _read(path, (*COLUMNS, _BOXES), ())
+
+
+def _read(path: Path, columns: Collection[str], wanted: Collection[str]) -> list[Listed]:
+    found: dict[str, tuple[str, Listed]] = {}
+    for row in read_rows(path, columns):
+        listed = Listed(_entry(row, path, ("image", *wanted)), _boxes(row, path))
+        image = listed.values["image"]
+        place, known = found.setdefault(image, (row.place, listed))
+        if known != listed:
+            raise UsageError(f"{path}: {place} and {row.place} say different things about {shown(image)}; keep one")
+    return [listed for _, listed in found.values()]
 
 
 def is_manifest(path: Path) -> bool:
@@ -74,3 +94,13 @@ def _entry(row: Row, path: Path, needed: Collection[str]) -> dict[str, str]:
     if not base_name(entry["image"]).strip():
         raise UsageError(f"{path}: {row.place}: {shown(entry['image'])} is no name of an image; correct the file")
     return entry
+
+
+def _boxes(row: Row, path: Path) -> Boxes:
+    """None where the column was not asked for, or is empty."""
+    if _BOXES not in row.values:
+        return ()
+    try:
+        return read_boxes(row.values[_BOXES])
+    except ValueError as error:
+        raise UsageError(f"{path}: {row.place}: boxes: {error}; correct the file") from error

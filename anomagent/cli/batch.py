@@ -13,10 +13,10 @@ from anomagent.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from anomagent.batch.configuration import Gate
-    from anomagent.batch.items import Item
     from anomagent.batch.runner import Engine
     from anomagent.batch.states import Which
     from anomagent.batch.tally import Tally
+    from anomagent.benchmark.items import Item
     from anomagent.config import Settings
 
 
@@ -83,7 +83,7 @@ def batch(
     )
     check_writable(results)
     from anomagent.batch.configuration import Gate
-    from anomagent.batch.items import gather
+    from anomagent.benchmark.items import gather
 
     items = gather(paths, limit)
     gate = Gate("new run" if new_run else "retry" if retry else "refuse")

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from anomagent.errors import ConfigurationError, OutOfBudget
+from anomagent.errors import ConfigurationError, OutOfBudget, StoreError, Unavailable
 from anomagent.models.image_tokens import image_tokens, scaled_size
 from anomagent.models.prices import Price
 from anomagent.models.types import Request, Usage
@@ -22,6 +23,10 @@ _USUAL_SHARE = 0.7
 """Of a safe estimate of the input, which counts 2.5 bytes as a token where 3.5 are usual."""
 _USUAL_ANSWER = 400
 """Tokens of a middling answer, where the room for one is much larger."""
+_SPARE_CALLS = 3
+"""Drawn beside what a request needs: few enough that others do not miss it, enough to draw seldom."""
+_ROUNDING = 1e-9
+"""US dollars that sums in another order may differ by."""
 
 
 @dataclass
@@ -48,16 +53,45 @@ class Standing:
         return f"{self.spent:.2f} of {self.limit:.2f} USD spent{promised}"
 
 
+class Source(Protocol):
+    """Where a process draws from a budget that it shares with others. Raises `StoreError` where it is out of reach."""
+
+    spent: float
+    """US dollars that this process spent before it was restarted."""
+
+    def draw(self, missing: float, spare: float) -> float:
+        """Take `missing` US dollars if they are there, and up to `spare` more; returns all that was ever granted."""
+        ...
+
+    def give_back(self, keep: float) -> None:
+        """Let others have all but `keep` of what was granted."""
+        ...
+
+
 class Budget:
     """What this process has spent and promised, in US dollars, against a limit (None: no limit).
 
-    Every finished request counts, whatever became of its answer; one that the ledger answers was never sent.
+    Every finished request counts, whatever became of its answer; one that the ledger answers was never sent. Where
+    processes share a budget the limit is what this one was granted, and grows with its needs.
     """
 
     def __init__(self, limit: float | None) -> None:
         self.limit = limit
         self.spent = 0.0
         self._promised: dict[int, float] = {}
+        self._source: Source | None = None
+
+    def share(self, source: Source) -> None:
+        """Draw from `source` from now on, instead of having a limit of our own."""
+        self._source = source
+        self.limit = self.spent = source.spent
+
+    def rest(self) -> None:
+        """Give back what was granted and not spent, if nothing is in flight."""
+        if self._source and not self._promised:
+            self.limit = self.spent
+            with suppress(StoreError):  # out of reach: the next draw says what we still have
+                self._source.give_back(self.spent)
 
     @property
     def standing(self) -> Standing:
@@ -76,7 +110,8 @@ class Budget:
     def reserve(self, model_id: str, price: Price | None, estimate: Usage) -> Generator[Reservation]:
         """Set the estimate aside while a request is in flight.
 
-        Raises `OutOfBudget` if it would pass the limit, and what `require` raises.
+        Raises `OutOfBudget` if it would pass the limit, `Unavailable` if nobody can say so now, and what `require`
+        raises.
         """
         reservation = Reservation(self._check(model_id, price, estimate))
         self._promised[id(reservation)] = reservation.reserved
@@ -91,12 +126,24 @@ class Budget:
         if self.limit is None or price is None:
             return 0.0
         cost = price.usd(estimate)
+        self._draw(cost)
         standing = self.standing
-        if cost > 0 and standing.spent + standing.promised + cost > self.limit:
+        if cost > 0 and standing.spent + standing.promised + cost > self.limit + _ROUNDING:
+            which = "that all workers share" if self._source else f"({standing})"
             raise OutOfBudget(
-                f"the next call may cost {cost:.2g} USD and pass the budget ({standing}); raise budget_usd to go on"
+                f"the next call may cost {cost:.2g} USD and pass the budget {which}; raise budget_usd to go on"
             )
         return cost
+
+    def _draw(self, cost: float) -> None:
+        """Get what is missing for `cost`, if there is somebody to get it from and he has it."""
+        standing = self.standing
+        missing = standing.spent + standing.promised + cost - (self.limit or 0.0)
+        if self._source and cost > 0 and missing > 0:
+            try:
+                self.limit = self._source.draw(missing, _SPARE_CALLS * cost)
+            except StoreError as error:
+                raise Unavailable(str(error)) from error  # tried again, as any call is
 
 
 class Estimates:

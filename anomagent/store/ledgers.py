@@ -2,16 +2,20 @@
 
 import asyncio
 import importlib.util
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
 
 from anomagent.errors import ConfigurationError
 from anomagent.models.types import Attempt, Ledger
-from anomagent.store.call_rows import copy_calls, read_good
+from anomagent.store.call_rows import copy_calls, read_good, unfinished_calls
 from anomagent.store.ledger import SqliteLedger
 from anomagent.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from anomagent.store.postgres_ledger import PostgresLedger
+
+_AT_ONCE: Final = 200
+"""Calls that are compared and copied together: some megabytes of text."""
 
 
 class OpenLedger(Ledger, Protocol):
@@ -75,3 +79,18 @@ async def open_ledger(workspace: Workspace, url: str | None) -> OpenLedger:
     from anomagent.store.postgres_ledger import PostgresLedger
 
     return SharedLedger(workspace, await PostgresLedger.open(url))
+
+
+async def lend_calls(
+    workspace: Workspace, shared: "PostgresLedger", configurations: Sequence[str], go_on: Callable[[int, int], bool]
+) -> None:
+    """Copy to `shared` what the workspace alone was answered about images that are not finished, for other machines.
+
+    `go_on` is told now and then how many calls were looked at and copied so far, and may end it: what is there is not
+    copied again. `configurations`: hashes of those whose ok analyses count as finished. Raises `StoreError`.
+    """
+    looked_at = copied = 0
+    with unfinished_calls(workspace, configurations, _AT_ONCE) as parts:
+        while go_on(looked_at, copied) and (rows := await asyncio.to_thread(next, parts, None)):
+            copied += await shared.add_missing(rows)
+            looked_at += len(rows)

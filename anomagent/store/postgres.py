@@ -114,9 +114,9 @@ def check_url(url: str, setting: str) -> None:
         raise ConfigurationError(f"`{setting}` is no URL of a Postgres; give postgresql://USER:PASSWORD@HOST:PORT/NAME")
 
 
-def connect(url: str) -> psycopg.Connection:
-    """A connection for one thread, every statement its own transaction."""
-    return psycopg.connect(url, **_OPTIONS)
+def connect(url: str, **options: Any) -> psycopg.Connection:
+    """A connection for one thread, every statement its own transaction; `options` go before our own."""
+    return psycopg.connect(url, **{**_OPTIONS, **options})
 
 
 async def open_pool(url: str, setting: str, most: int, **options: Any) -> Pool:

@@ -22,7 +22,18 @@ from anomagent.store.postgres import (
     stamp,
 )
 from anomagent.store.postgres_pulse import GRACE_SECONDS, Pulse
-from anomagent.store.postgres_schema import CALLS, CLAIM, DOUBT, FORGET_EXPIRED, GOOD, RECORD, RELEASE, SPENT, TABLES
+from anomagent.store.postgres_schema import (
+    CALLS,
+    CLAIM,
+    DOUBT,
+    FORGET_EXPIRED,
+    GOOD,
+    KNOWN,
+    RECORD,
+    RELEASE,
+    SEED,
+    TABLES,
+)
 
 SETTING = "ledger"
 
@@ -69,7 +80,7 @@ class PostgresLedger:
 
     async def good(self, key: str) -> Attempt | None:
         """The good answer of `key`, if there is one."""
-        rows = await self._run(GOOD, (key,))
+        rows = await self.run(GOOD, (key,))
         return cast(Attempt, rows[0]) if rows else None
 
     async def claim(self, key: str) -> bool:
@@ -93,9 +104,7 @@ class PostgresLedger:
         to another worker, stays on record as a spare.
         """
         row = {column: _text(value) for column, value in attempt.items()}
-        await asyncio.shield(
-            self._begin(self._run(RECORD, {**row, "record": uuid.uuid4(), "owner": self._pulse.owner}))
-        )
+        await asyncio.shield(self._begin(self.run(RECORD, {**row, "record": uuid.uuid4(), "owner": self._pulse.owner})))
         if attempt["status"] == "good":
             self._held.discard(attempt["key"])
 
@@ -103,12 +112,24 @@ class PostgresLedger:
         """Give up the claim on `key`; nothing happens where we hold none."""
         if key in self._held:
             self._held.discard(key)
-            await asyncio.shield(self._begin(self._run(RELEASE, (key, self._pulse.owner))))
+            await asyncio.shield(self._begin(self.run(RELEASE, (key, self._pulse.owner))))
 
     async def calls(self, keys: Sequence[str]) -> list[dict[str, Any]]:
         """Every finished request of these calls, oldest first, as rows that `copy_calls` takes."""
-        rows = await self._run(CALLS, (list(keys),))
+        rows = await self.run(CALLS, (list(keys),))
         return [{**row, "created": stamp(row["created"])} for row in rows]
+
+    async def add_missing(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Bring good answers of another ledger here, and return how many: those that are here stay as they are."""
+        known = {row["key"] for row in await self.run(KNOWN, ([row["key"] for row in rows],))}
+        missing = [
+            {column: _text(value) for column, value in row.items()} | {"record": uuid.uuid4()}
+            for row in rows
+            if row["key"] not in known
+        ]
+        if missing:
+            await self._patience.run(lambda: self._insert(missing))
+        return len(missing)
 
     async def aclose(self) -> None:
         """Finish what was begun, as far as patience goes, and give up our claims. May be called twice."""
@@ -123,13 +144,13 @@ class PostgresLedger:
             return False
         self._held.add(key)
         try:
-            if await self._run(CLAIM, {"key": key, "owner": self._pulse.owner, "lease": self._lease}):
+            if await self.run(CLAIM, {"key": key, "owner": self._pulse.owner, "lease": self._lease}):
                 return True
         except BaseException:
             self._held.discard(key)
             raise
         self._held.discard(key)
-        await self._run(DOUBT, {"key": key, "grace": GRACE_SECONDS})
+        await self.run(DOUBT, {"key": key, "grace": GRACE_SECONDS})
         return False
 
     async def _give_back(self, taking: asyncio.Task[bool], key: str) -> None:
@@ -137,13 +158,17 @@ class PostgresLedger:
         if not taking.exception() and taking.result():
             await self.release(key)
 
-    async def _run(
+    async def run(
         self, query: sql.SQL | sql.Composed, values: Sequence[object] | Mapping[str, object]
     ) -> list[dict[str, Any]]:
         """The rows of a statement. It may be run twice, when the way to the server breaks in the middle of it."""
         if self._closed:
             raise StoreError("the ledger is closed; open a new one")
         return await self._patience.run(lambda: self._once(query, values))
+
+    async def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        async with self._pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:
+            await cursor.executemany(SEED, rows)
 
     async def _once(
         self, query: sql.SQL | sql.Composed, values: Sequence[object] | Mapping[str, object]
@@ -158,15 +183,6 @@ class PostgresLedger:
         self._begun.add(task)
         task.add_done_callback(self._begun.discard)
         return task
-
-
-async def money_spent(url: str, client: str) -> float:
-    """US dollars of every request that was recorded over connections with this `application_name`."""
-    async with await open_pool(url, SETTING, 1) as pool:
-        with postgres_errors(SETTING):
-            async with pool.connection() as connection:
-                (usd,) = await (await connection.execute(SPENT, (client,))).fetchone() or (0.0,)
-    return float(usd)
 
 
 def _text(value: Any) -> Any:

@@ -17,10 +17,17 @@ TABLES = sql.SQL("""
         client text NOT NULL DEFAULT current_setting('application_name'));
     CREATE INDEX IF NOT EXISTS anomagent_calls_by_key ON anomagent_calls (key);
     CREATE UNIQUE INDEX IF NOT EXISTS anomagent_calls_good ON anomagent_calls (key) WHERE status = 'good';
-    CREATE INDEX IF NOT EXISTS anomagent_calls_by_client ON anomagent_calls (client) WHERE usd > 0;
+    CREATE INDEX IF NOT EXISTS anomagent_calls_by_worker ON anomagent_calls (client)
+        INCLUDE (input_tokens, cached_input_tokens, output_tokens, usd) WHERE client LIKE 'anomagent-%';
     CREATE TABLE IF NOT EXISTS anomagent_claims (
         key text PRIMARY KEY, owner bigint NOT NULL, expires timestamptz NOT NULL);
     CREATE INDEX IF NOT EXISTS anomagent_claims_by_owner ON anomagent_claims (owner);
+    CREATE TABLE IF NOT EXISTS anomagent_budgets (
+        batch text PRIMARY KEY, usd double precision NOT NULL, taken double precision NOT NULL DEFAULT 0);
+    CREATE TABLE IF NOT EXISTS anomagent_grants (
+        worker text PRIMARY KEY, batch text NOT NULL REFERENCES anomagent_budgets ON DELETE CASCADE,
+        life integer NOT NULL DEFAULT 0, usd double precision NOT NULL DEFAULT 0,
+        back double precision NOT NULL DEFAULT 0);
 """)
 """All of the schema, made by whoever comes first. The lock's number is our own; it is held until the end."""
 
@@ -32,7 +39,11 @@ GOOD = sql.SQL("SELECT {} FROM anomagent_calls WHERE key = %s AND status = 'good
 
 CALLS = sql.SQL("SELECT {}, created FROM anomagent_calls WHERE key = ANY(%s) ORDER BY id").format(_LIST)
 
-SPENT = sql.SQL("SELECT coalesce(sum(usd), 0) FROM anomagent_calls WHERE client = %s AND usd > 0")
+KNOWN = sql.SQL("SELECT key FROM anomagent_calls WHERE key = ANY(%s) AND status = 'good'")
+
+SEED = sql.SQL("""
+    INSERT INTO anomagent_calls (record, created, {}) VALUES (%(record)s, %(created)s, {}) ON CONFLICT DO NOTHING
+""").format(_LIST, _VALUES)
 
 CLAIM = sql.SQL("""
     INSERT INTO anomagent_claims AS held (key, owner, expires)

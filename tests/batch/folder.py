@@ -12,10 +12,10 @@ from typing import Any
 from PIL import Image
 
 from anomagent.batch.configuration import Gate
-from anomagent.batch.items import gather
 from anomagent.batch.local import LocalEngine
 from anomagent.batch.runner import run_batch
 from anomagent.batch.tally import Tally
+from anomagent.benchmark.items import gather
 from anomagent.config import load_settings
 from anomagent.models.fake import FakeModel
 from anomagent.state.findings import Analysis

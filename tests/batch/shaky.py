@@ -19,9 +19,9 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-from anomagent.batch.items import gather
 from anomagent.batch.local import LocalEngine
 from anomagent.batch.runner import run_batch
+from anomagent.benchmark.items import gather
 from anomagent.config import load_settings
 from anomagent.errors import RateLimited, Refused, Unavailable
 from anomagent.models.fake import FakeModel

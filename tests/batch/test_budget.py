@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from anomagent.batch.configuration import check_prices, unpriced_model
+from anomagent.batch.configuration import unpriced_model
 from anomagent.batch.local import LocalEngine
 from anomagent.batch.plan import Plan
 from anomagent.config import Settings, load_settings
@@ -62,7 +62,7 @@ class TestBudget:
             """Ends at once when the third call is sent, as a second interrupt would."""
 
             async def analyze(self, settings: Settings, plan: Plan, *others: Any) -> None:
-                *_, stop = others
+                *_, stop, _ = others
                 answer = folder.model.complete
 
                 async def complete(request: Request) -> Completion:
@@ -77,9 +77,10 @@ class TestBudget:
         tally = await folder.run(
             "images/1.png", schedule="paper", engine=Impatient(), prices="prices.toml", concurrency=1
         )
-        ((count, usd),) = folder.read("SELECT count(*), sum(usd) FROM calls")
+        ((count, tokens, usd),) = folder.read("SELECT count(*), sum(input_tokens), sum(usd) FROM calls")
         assert (tally.stopped, tally.done, count) == ("interrupted", 0, 2)
-        assert tally.as_dict()["spent_usd"] == pytest.approx(usd)
+        assert (tally.usage.calls, tally.usage.input_tokens) == (count, tokens)
+        assert tally.as_dict()["spent_usd"] == tally.usage.usd == pytest.approx(usd)
         assert usd > 0
 
     async def test_retrying_a_failure_that_it_cut_short_remembers_the_failure(self, folder: Folder) -> None:
@@ -93,10 +94,10 @@ class TestBudget:
         assert (tally.ok, folder.sent()) == (1, 1)
 
 
-def test_a_budget_needs_known_prices() -> None:
+async def test_a_budget_needs_known_prices(folder: Folder) -> None:
+    folder.draw("images/1.png")
     with pytest.raises(ConfigurationError, match="openai:mystery"):
-        check_prices(load_settings(model="openai:mystery", budget_usd=1))
-    check_prices(load_settings(model="openai:mystery"))
+        await folder.run(model="openai:mystery", base_url="http://mystery.example/v1", budget_usd=1)
+    assert folder.read("SELECT * FROM runs") == []
     assert unpriced_model(load_settings(model="openai:mystery")) == "openai:mystery"
     assert unpriced_model(load_settings(model="openai:gpt-4o")) is None
-    check_prices(load_settings(model="openai:gpt-4o", budget_usd=1))

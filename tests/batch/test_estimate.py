@@ -12,9 +12,9 @@ from PIL import Image
 from anomagent.batch import pictures
 from anomagent.batch.configuration import UNCHANGED, Gate
 from anomagent.batch.estimate import Estimate, configuration_of, estimate_batch
-from anomagent.batch.items import Item, gather
 from anomagent.batch.rehearsal import PRIOR_OBJECTS, rehearse
 from anomagent.batch.states import Which
+from anomagent.benchmark.items import Item, gather
 from anomagent.config import Schedule, load_settings
 from anomagent.errors import Refused
 from anomagent.state.context import AnalysisContext

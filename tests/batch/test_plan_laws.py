@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomagent.batch.configuration import Gate
-from anomagent.batch.items import Item
 from anomagent.batch.plan import Job, Plan
 from anomagent.batch.stop import Stop
 from anomagent.batch.tally import Tally
+from anomagent.benchmark.items import Item
 from anomagent.state.findings import Analysis, Status, UsageTotals
 from anomagent.store import Workspace
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -48,7 +49,7 @@ SCRIPT = {
 
 BATCH = """
 import asyncio, json, sys
-from anomagent.batch.items import gather
+from anomagent.benchmark.items import gather
 from anomagent.batch.local import LocalEngine
 from anomagent.batch.ray_engine import RayEngine
 from anomagent.batch.runner import run_batch
@@ -194,6 +195,57 @@ def test_a_driver_that_is_killed_costs_no_finished_call(nodes: Nodes, postgres: 
     assert (_claims(postgres), _threads(postgres)) == (0, 0)
 
 
+def test_what_this_workspace_alone_was_answered_is_not_asked_again(nodes: Nodes, postgres: str, images: Path) -> None:
+    """One machine is killed half way; the workspace goes on with a cluster that knows nothing of it."""
+    driver = _batch(images, "local", workspace=str(images / "ray"))
+    _wait(driver, lambda: _kept(images / "ray") > WHOLE // 2)
+    driver.kill()
+    driver.communicate()
+    here = _kept(images / "ray")
+    finished = read(images / "ray", "SELECT count(*) FROM analyses WHERE status = 'ok'")[0][0]
+    assert 0 < finished < IMAGES
+
+    summary = _finish(_batch(images, "ray", ledger=postgres, checkpoints=postgres))
+    assert (summary["already_done"], summary["ok"]) == (finished, IMAGES - finished)
+    assert summary["usage"]["calls"] == WHOLE - here, "of the workspace's calls none was asked again"
+    assert _bag(images / "ray", "SELECT status FROM calls") == {("good",): WHOLE}
+    assert _ask(postgres, "SELECT count(*) FROM anomagent_calls WHERE client LIKE 'anomagent-%'")[0][0] == WHOLE - here
+
+
+def test_all_workers_spend_one_budget_and_none_of_it_twice(nodes: Nodes, postgres: str, images: Path) -> None:
+    """As one machine would: it is nearly used up, never passed, and what is left undone goes on with more money."""
+    (images / "script.json").write_text('{"rules": []}')  # nothing is seen; unlike scripted answers these have tokens
+    (images / "prices.toml").write_text(f'[models]\n"fake:{images / "script.json"}" = {{input = 1000, output = 10}}\n')
+    shared = {"ledger": postgres, "checkpoints": postgres, "prices": str(images / "prices.toml"), "concurrency": "4"}
+    whole = _finish(_batch(images, "local", prices=shared["prices"]))
+    ((dearest,),) = read(images / "local", "SELECT max(usd) FROM calls")
+    budget = whole["spent_usd"] / 2
+
+    driver = _batch(images, "ray", **shared, budget_usd=str(budget))
+    _wait(driver, lambda: _paid(postgres) > IMAGES)
+    os.kill(nodes.workers()[0], signal.SIGKILL)
+    cut = _finish(driver)
+    paid = _ask(postgres, "SELECT sum(usd), count(*), sum(input_tokens) FROM anomagent_calls")[0]
+    assert cut["stopped"] == "budget"
+    assert cut["spent_usd"] == pytest.approx(paid[0])
+    assert (cut["usage"]["calls"], cut["usage"]["input_tokens"]) == paid[1:]
+    # Left: what four calls in flight may cost at most, a safe estimate being up to three times what a call costs.
+    assert budget - 5 * 3 * dearest < cut["spent_usd"] <= budget
+    assert _ask(postgres, "SELECT * FROM anomagent_grants") == []
+
+    rest = _finish(_batch(images, "ray", **shared, budget_usd=str(2 * whole["spent_usd"])))
+    assert (rest["stopped"], rest["already_done"] + rest["ok"]) == (None, IMAGES)
+    # An image that is cut short may ask a few things that a whole one does not: what is found is put in order without
+    # the passes that had no money.
+    assert _statuses(postgres) == {"good": cut["usage"]["calls"] + rest["usage"]["calls"]}, "nothing was paid for twice"
+    ((usd, tokens),) = _ask(postgres, "SELECT sum(usd), sum(input_tokens) FROM anomagent_calls")
+    assert cut["spent_usd"] + rest["spent_usd"] == pytest.approx(usd)
+    assert cut["usage"]["input_tokens"] + rest["usage"]["input_tokens"] == tokens
+
+    unhurt = _finish(_batch(images, "ray", **shared, workspace=str(images / "other")))
+    assert (unhurt["spent_usd"], unhurt["usage"]["ledger_hits"]) == (0.0, whole["usage"]["calls"])
+
+
 def test_an_actor_and_a_node_are_lost_and_nothing_else(nodes: Nodes, postgres: str, images: Path) -> None:
     shared = {"ledger": postgres, "checkpoints": postgres}
     driver = _batch(images, "ray", **shared)
@@ -209,7 +261,8 @@ def test_an_actor_and_a_node_are_lost_and_nothing_else(nodes: Nodes, postgres: s
     counts = {"images", "done", "ok", "partial", "failed", "already_done", "duplicates", "left", "failed_earlier"}
     assert {name: summary[name] for name in counts} == {name: local[name] for name in counts}
     assert summary["ok"] == IMAGES
-    assert summary["usage"]["calls"] + summary["usage"]["ledger_hits"] == WHOLE
+    assert summary["usage"]["calls"] == WHOLE, "what the lost ones paid counts"
+    assert summary["spent_usd"] == 0.0
 
     assert _statuses(postgres) == {"good": WHOLE}, "nothing was paid for twice"
     for query in (
@@ -231,7 +284,7 @@ def test_an_actor_and_a_node_are_lost_and_nothing_else(nodes: Nodes, postgres: s
 def _batch(images: Path, engine: str, **settings: str) -> subprocess.Popen[str]:
     """A batch over `images`, into the workspace that is named like the engine."""
     settings = {"model": f"fake:{images / 'script.json'}", "concurrency": "16", **settings}
-    settings["workspace"] = str(images / engine)
+    settings.setdefault("workspace", str(images / engine))
     environment = {f"ANOMAGENT_{name.upper()}": value for name, value in settings.items()}
     return _start([sys.executable, "-W", "error", "-c", BATCH, engine], _environment() | environment, images)
 
@@ -271,6 +324,14 @@ def _paid(url: str) -> int:
     try:
         return sum(_statuses(url).values())
     except psycopg.errors.UndefinedTable:
+        return 0
+
+
+def _kept(workspace: Path) -> int:
+    """Good calls in a workspace."""
+    try:
+        return len(read(workspace, "SELECT 1 FROM calls"))
+    except sqlite3.OperationalError:  # not made yet
         return 0
 
 

@@ -28,8 +28,8 @@ def settings_of(**changes: Any) -> Settings:
 @given(st.integers(1, 300), st.integers(1, 40), st.floats(0.1, 1e6))
 def test_the_parts_add_up(concurrency: int, workers: int, limit: float) -> None:
     workers = min(workers, concurrency)
-    limits = {"requests_per_minute": limit, "tokens_per_minute": 2 * limit, "budget_usd": 3 * limit}
-    settings = settings_of(concurrency=concurrency, **limits)
+    limits = {"requests_per_minute": limit, "tokens_per_minute": 2 * limit}
+    settings = settings_of(concurrency=concurrency, budget_usd=3 * limit, **limits)
     parts = [share_out(settings, workers, number, f"w{number}") for number in range(workers)]
 
     places = [part["concurrency"] for part in parts]
@@ -38,6 +38,7 @@ def test_the_parts_add_up(concurrency: int, workers: int, limit: float) -> None:
     assert min(places) >= 1
     for name, whole in limits.items():
         assert sum(part[name] for part in parts) == pytest.approx(whole)
+    assert {part["budget_usd"] for part in parts} == {3 * limit}, "it is one pot"
     assert all(Settings(**part) for part in parts)
 
 

@@ -53,7 +53,7 @@ class Actor:
 
     @property
     def close(self) -> Any:
-        return _method(lambda: self.log.append("close"))
+        return _method(lambda: self._logged("close", lambda: 2.5))
 
     @property
     def sweep(self) -> Any:
@@ -76,7 +76,9 @@ def _method(work: Callable[..., Any]) -> Any:
 
 
 @asynccontextmanager
-async def crew_of(*actors: Actor) -> AsyncGenerator[Crew]:
+async def crew_of(
+    *actors: Actor, on_loss: Callable[[str, int], None] = lambda name, life: None
+) -> AsyncGenerator[Crew]:
     waiting, killed = iter(actors), list[Any]()
     factory = SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda box, name: next(waiting)))
     errors = SimpleNamespace(
@@ -86,7 +88,7 @@ async def crew_of(*actors: Actor) -> AsyncGenerator[Crew]:
         ActorUnavailableError=ActorUnavailableError,
     )
     ray = SimpleNamespace(remote=lambda _: factory, put=lambda value: value, kill=killed.append, exceptions=errors)
-    crew = Crew(ray, [{} for _ in actors], [f"w{number}" for number in range(len(actors))])
+    crew = Crew(ray, [{} for _ in actors], [f"w{number}" for number in range(len(actors))], on_loss)
     yield crew
     await crew.close()
     assert sorted(map(id, killed)) == sorted(map(id, actors))
@@ -121,6 +123,20 @@ async def test_the_image_of_one_that_dies_goes_to_another_until_it_is_back() -> 
         assert await crew.analyze(b"1") == "survived"
     assert mortal.log[:2] == ["greet", b"1"]
     assert mortal.log.count(b"1") == 3
+
+
+async def test_each_death_is_told_once_with_the_life_that_ended() -> None:
+    lives, deaths = iter([1, 2, 3]), iter([ActorDiedError(), ActorDiedError(), ActorUnavailableError()])
+    told: list[tuple[str, int]] = []
+    actor = Actor(
+        greets=lambda number: Greeting(__version__, {"role": "model"}, next(lives)),
+        answers=lambda image: next(deaths, "survived"),
+    )
+    async with crew_of(actor, on_loss=lambda name, life: told.append((name, life))) as crew:
+        # Both are in work when it dies for the first time.
+        assert await asyncio.gather(crew.analyze(b"1"), crew.analyze(b"2")) == ["survived"] * 2
+    assert told == [("w0", 1), ("w0", 2)]
+    assert crew.spent == {"w0": 2.5}
 
 
 async def test_an_image_that_nobody_survives_is_given_up_and_others_are_not() -> None:

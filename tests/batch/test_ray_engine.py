@@ -13,12 +13,12 @@ from PIL import Image
 
 from anomagent.batch import ray_engine
 from anomagent.batch.configuration import Gate
-from anomagent.batch.items import gather
 from anomagent.batch.plan import Plan
 from anomagent.batch.ray_engine import RayEngine
 from anomagent.batch.runner import run_batch
 from anomagent.batch.stop import Stop
 from anomagent.batch.tally import Tally
+from anomagent.benchmark.items import gather
 from anomagent.config import load_settings
 from anomagent.errors import ConfigurationError
 
@@ -45,7 +45,7 @@ async def test_waiting_for_a_busy_cluster_ends_when_the_user_wants(
     stop = Stop()
     plan = Plan([], Gate(), "missing", stop, Tally(0), None)
     settings = load_settings(workspace=tmp_path / "workspace", ledger=URL, checkpoints=URL)
-    working = asyncio.create_task(RayEngine().analyze(settings, plan, lambda job, outcome: None, None, stop))
+    working = asyncio.create_task(RayEngine().analyze(settings, plan, lambda job, outcome: None, None, stop, print))
     await asyncio.sleep(0.05)
     assert not working.done()
 
@@ -61,7 +61,7 @@ async def test_nothing_is_begun_without_shared_databases(tmp_path: Path) -> None
     settings = load_settings(workspace=tmp_path / "workspace")
 
     with pytest.raises(ConfigurationError, match="`ledger` must be a Postgres"):
-        await RayEngine().analyze(settings, plan, lambda job, outcome: None, None, stop)
+        await RayEngine().analyze(settings, plan, lambda job, outcome: None, None, stop, print)
     assert not (tmp_path / "workspace").exists()
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
+from anomagent.batch.configuration import Gate
 from anomagent.batch.local import images_in_flight
 from anomagent.batch.plan import Plan
 from anomagent.batch.results import ResultsFile
@@ -172,7 +174,7 @@ async def test_a_file_of_results_that_cannot_be_written_ends_the_batch(folder: F
             results._file = full  # pyright: ignore[reportPrivateUsage]
             tally = await folder.run(concurrency=1, results=results)
     assert (tally.stopped, tally.exit_code) == ("disk", 3)
-    assert "results.jsonl: cannot be written (No space left on device)" in folder.said[0]
+    assert "results.jsonl: disk full; free space" in folder.said[0]
 
 
 async def test_a_model_that_cannot_be_used_is_an_error_before_any_work(folder: Folder) -> None:
@@ -185,7 +187,7 @@ async def test_another_engine_is_accounted_for_alike(folder: Folder) -> None:
     class Elsewhere:
         """Begins a run, and then cannot read anything."""
 
-        async def analyze(self, settings: Settings, plan: Plan, on_result: Any, on_event: Any, stop: Stop) -> None:
+        async def analyze(self, settings: Settings, plan: Plan, on_result: Any, on_event: Any, *others: Any) -> None:
             async with Analyzer.open(settings, on_event, "batch", plan.admit) as analyzer:
                 plan.begin(analyzer.session.workspace, analyzer.run, analyzer.configuration)
                 while job := await plan.next():
@@ -237,3 +239,23 @@ class TestStop:
         stop.drain("budget")
         stop.now("disk")
         assert (stop.reason, stop.at_once.is_set()) == ("budget", True)
+
+
+async def test_what_ends_a_batch_is_called_by_its_name(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(self: Analyzer, path: object) -> None:
+        raise StoreError("workspace w: cannot be written (Permission denied)")
+
+    monkeypatch.setattr(Analyzer, "analyze", fail)
+    folder.draw("images/1.png")
+    tally = await folder.run()
+    assert (tally.stopped, tally.exit_code) == ("store", 3)
+
+
+async def test_locks_that_nobody_holds_are_removed_at_the_end(folder: Folder) -> None:
+    folder.draw("images/1.png", "images/2.png")
+    await folder.run()
+    locks = folder.workspace / "locks"
+    assert list(locks.iterdir()) == []
+    with FileLock(locks / "held.lock", thread_local=False):
+        await folder.run("images/1.png", gate=Gate("new run"))
+        assert [path.name for path in locks.iterdir()] == ["held.lock"]

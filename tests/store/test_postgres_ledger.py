@@ -17,7 +17,7 @@ from anomagent.errors import ConfigurationError, StoreError
 from anomagent.store import Workspace, read_calls
 from anomagent.store.call_rows import copy_calls
 from anomagent.store.ledgers import OpenLedger, open_ledger
-from anomagent.store.postgres_ledger import PostgresLedger, money_spent
+from anomagent.store.postgres_ledger import PostgresLedger
 from tests.postgres_server import Server, running_server
 from tests.store.helpers import attempt, finish, start
 from tests.store.silence import silent
@@ -469,14 +469,3 @@ async def test_calls_are_copied_into_a_workspace_once(ledger: PostgresLedger, wo
     good = attempt()["text"]
     assert copied == [("k", "bad", "nonsense"), ("k", "good", good), ("k", "spare", "paid twice"), ("l", "good", good)]
     assert read_calls(workspace, ["l"]) == [attempt("l", usd=None)]
-
-
-async def test_money_is_counted_by_the_name_of_the_connection(url: str) -> None:
-    for name, usd in (("anomagent-1f-0", 0.25), ("anomagent-1f-0", 0.5), ("anomagent-1f-1", 4.0)):
-        ledger = await PostgresLedger.open(f"{url}?application_name={name}")
-        await ledger.record(attempt(f"{name} {usd}", usd=usd))
-        await ledger.record(attempt(f"{name} {usd}", status="bad", usd=None))
-        await ledger.aclose()
-
-    assert await money_spent(url, "anomagent-1f-0") == 0.75
-    assert await money_spent(url, "nobody") == 0.0

@@ -1,4 +1,4 @@
-"""What a batch is about: images from folders, globs and manifests, each path once."""
+"""Images that a user names: from folders, globs and manifests, each path once, with what is said about them."""
 
 import glob
 import os
@@ -8,9 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from anomagent.benchmark.boxes import Boxes
 from anomagent.benchmark.documents import read_document, shown
-from anomagent.benchmark.labels import IMAGE_SUFFIXES
-from anomagent.benchmark.manifests import read_manifest
+from anomagent.benchmark.images import IMAGE_SUFFIXES
+from anomagent.benchmark.manifests import Listed, read_listing
 from anomagent.benchmark.shapes import is_record
 from anomagent.errors import UsageError
 
@@ -18,13 +19,15 @@ MANIFEST_SUFFIXES: Final = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjso
 
 _JSON_SUFFIXES: Final = frozenset({".json", ".jsonl", ".ndjson"})
 
+_WORDS: Final = ("prompt", "source", "generator", "id")
+
 _DATABASE: Final = "anomagent.db"
 """A folder with this file is a workspace, and the images in it are copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image of a batch, and what a manifest says about it. The file itself is not looked at before its turn."""
+    """One image, and what a manifest says about it. The file itself is not looked at before its turn."""
 
     path: str
     """As it was given; of a manifest's row, behind the manifest's folder. It is also what results call the image."""
@@ -32,6 +35,7 @@ class Item:
     source: str | None = None
     generator: str | None = None
     id: str | None = None
+    boxes: Boxes = ()
 
     @property
     def name(self) -> str:
@@ -40,9 +44,14 @@ class Item:
 
     @property
     def details(self) -> dict[str, str]:
-        """What the manifest says beside the path."""
-        said = {column.name: getattr(self, column.name) for column in fields(self) if column.name != "path"}
+        """What the manifest says in words beside the path."""
+        said = {column.name: getattr(self, column.name) for column in fields(self) if column.name in _WORDS}
         return {column: text for column, text in said.items() if text is not None}
+
+    @property
+    def is_described(self) -> bool:
+        """Whether a manifest says anything about the image."""
+        return bool(self.details or self.boxes)
 
 
 def gather(paths: Iterable[str | Path], limit: int | None = None) -> list[Item]:
@@ -69,9 +78,9 @@ def gather(paths: Iterable[str | Path], limit: int | None = None) -> list[Item]:
 def _add(found: dict[str, Item], item: Item) -> None:
     """A listing with details goes before one without."""
     known = found.setdefault(os.path.abspath(item.path), item)
-    if known.details and item.details and known.details != item.details:
+    if known.is_described and item.is_described and (known.details, known.boxes) != (item.details, item.boxes):
         raise UsageError(f"{shown(item.path)}: two manifests say different things about it; keep one")
-    if item.details and not known.details:
+    if item.is_described and not known.is_described:
         found[os.path.abspath(item.path)] = item
 
 
@@ -129,16 +138,17 @@ def _refuse(error: OSError) -> None:
 def _of_manifest(path: Path) -> list[Item]:
     if path.suffix.lower() in _JSON_SUFFIXES and any(map(is_record, read_document(path).items()[:1])):
         raise UsageError(f"{path}: holds results, not a list of images; give a table with the column image")
-    items = [_item(row, path) for row in read_manifest(path)]
+    items = [_item(listed, path) for listed in read_listing(path)]
     if not items:
         raise UsageError(f"{path}: lists no image; give a table with the column image and a row for each")
     return items
 
 
-def _item(row: dict[str, str], manifest: Path) -> Item:
-    image = row.pop("image")
+def _item(listed: Listed, manifest: Path) -> Item:
+    image = listed.values["image"]
     _refuse_url(image, f"{manifest}: ")
-    return Item(str(manifest.parent / image), **row)
+    words = {column: text for column, text in listed.values.items() if column in _WORDS}
+    return Item(str(manifest.parent / image), **words, boxes=listed.boxes)
 
 
 def _refuse_url(image: str, place: str) -> None:

@@ -7,8 +7,14 @@ from typing import Any
 
 import pytest
 
-from anomagent.batch.items import Item, gather
+from anomagent.benchmark.boxes import ObjectBox
+from anomagent.benchmark.items import Item, gather
 from anomagent.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 def make(*names: str) -> None:
@@ -141,3 +147,22 @@ def test_a_missing_file_beside_others_is_an_item() -> None:
 def test_a_limit_takes_the_first() -> None:
     make("in/1.png", "in/2.png", "in/3.png")
     assert names("in", limit=2) == ["in/1.png", "in/2.png"]
+
+
+def test_boxes_of_objects_come_along_in_every_form() -> None:
+    make("a.png")
+    said = {"chair": [0, 1, 20, 30.5], "cup": [4, 4, 8, 8]}
+    Path("list.jsonl").write_text(json.dumps({"image": "a.png", "boxes": said}))
+    quoted = json.dumps(said).replace('"', '""')
+    Path("list.csv").write_text(f'image,boxes\na.png,"{quoted}"\n')
+    boxes = (ObjectBox("chair", 0, 1, 20, 30.5), ObjectBox("cup", 4, 4, 8, 8))
+    assert gather(["list.jsonl"]) == gather(["list.csv"]) == [Item("a.png", boxes=boxes)]
+    assert gather(["list.jsonl"])[0].details == {}
+
+
+def test_two_manifests_that_disagree_about_boxes_are_refused() -> None:
+    make("a.png")
+    Path("one.jsonl").write_text('{"image": "a.png", "boxes": {"cup": [0, 0, 2, 2]}}')
+    Path("two.jsonl").write_text('{"image": "a.png", "boxes": {"cup": [0, 0, 2, 3]}}')
+    with pytest.raises(UsageError, match="two manifests"):
+        gather(["one.jsonl", "two.jsonl"])
