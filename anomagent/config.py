@@ -20,6 +20,8 @@ from pydantic_settings import (
 from anomagent.errors import ConfigurationError
 
 CONFIG_FILE = "anomagent.toml"
+_NO_SETTINGS = {"REVIEW_TOKEN"}
+"""Variables of single commands: a secret is none of the settings, which are stored with every run."""
 Schedule = Literal["paper", "lean", "direct"]
 
 
@@ -128,7 +130,7 @@ def load_settings(**flags: Any) -> Settings:
 
 def _refuse_unknown_variables() -> None:
     """A misspelt variable would silently leave a setting at its default, and that can cost money."""
-    prefix, known = "ANOMAGENT_", {name.upper() for name in Settings.model_fields}
+    prefix, known = "ANOMAGENT_", {name.upper() for name in Settings.model_fields} | _NO_SETTINGS
     given = (name.removeprefix(prefix) for name in sorted(os.environ) if name.startswith(prefix))
     for name in given:
         if name not in known:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from anomagent.cli import audit, batch, compare, dataset, doctor, evaluate, run, scenes, show, studio
+from anomagent.cli import audit, batch, compare, dataset, doctor, evaluate, review, run, scenes, show, studio
 
 app = typer.Typer(
     name="anomagent",
@@ -23,6 +23,7 @@ app.command()(show.show)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(audit.audit)
+app.add_typer(review.app, name="review")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(scenes.app, name="scenes")
 app.command()(studio.studio)

@@ -1,0 +1,59 @@
+// Asks the server. A reply is data, or one of two errors: try again later, or refused.
+
+const LATER = new Set([408, 425, 429, 502, 503, 504]);
+const PATIENCE = 20_000; // milliseconds until an unanswered request counts as lost
+
+/** No reply, or one that says "not now": what was asked may be asked again. */
+export class Unreachable extends Error {}
+
+/** The server understood and said no. `status` is HTTP's. */
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const csrfToken = () => document.querySelector("meta[name=csrf-token]").content;
+
+/** Send a request with a JSON body (or none) and return the reply's JSON, null for an empty reply. */
+export async function ask(method, path, body) {
+  const headers = { Accept: "application/json" };
+  if (method !== "GET") headers["X-CSRF-Token"] = csrfToken();
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const request = {
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    credentials: "same-origin",
+    cache: "no-store",
+    redirect: "error",
+    keepalive: method !== "GET", // an answer is sent to its end though the tab is closed
+    signal: AbortSignal.timeout(PATIENCE),
+  };
+  let status;
+  let text;
+  try {
+    const response = await fetch(path, request);
+    status = response.status;
+    text = await response.text();
+  } catch {
+    throw new Unreachable("The server cannot be reached.");
+  }
+  if (status >= 400) throw refusal(status, text);
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    throw new Unreachable("The server's reply was cut off.");
+  }
+}
+
+function refusal(status, text) {
+  let message = `The server answered with status ${status}.`;
+  try {
+    message = String(JSON.parse(text).error ?? message);
+  } catch {
+    // A reply that is no JSON has nothing to add to its status.
+  }
+  return LATER.has(status) ? new Unreachable(message) : new Refused(status, message);
+}
