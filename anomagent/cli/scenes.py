@@ -31,6 +31,8 @@ def render(
 ) -> None:
     """Render scenes into OUT: images/, annotations.json (the benchmark's format) and scenes.json (all that is known).
 
+    manifest.jsonl lists the images with what was asked for and where each object is, for `anomagent dataset ingest`.
+
     Example: `anomagent scenes render scenes --count 20 --seed 7`
     """
     from rich.console import Console

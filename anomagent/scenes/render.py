@@ -13,15 +13,17 @@ from anomagent.errors import UsageError
 from anomagent.scenes.catalogue import ANOMALY_BY_ID
 from anomagent.scenes.compose import MAX_ANOMALIES, compose
 from anomagent.scenes.draw import draw
+from anomagent.scenes.manifest import manifest_row
 from anomagent.scenes.scene import CANVAS, Scene, SceneObject
 
 IMAGES: Final = "images"
 ANNOTATIONS: Final = "annotations.json"
 SCENES: Final = "scenes.json"
+MANIFEST: Final = "manifest.jsonl"
 MIN_SIZE: Final = 64
 MAX_SIZE: Final = 4096
 
-_OURS: Final = frozenset({IMAGES, ANNOTATIONS, SCENES})
+_OURS: Final = frozenset({IMAGES, ANNOTATIONS, SCENES, MANIFEST})
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ def render(
 ) -> Rendered:
     """Renders the scenes of seeds seed to seed + count - 1 into `out`.
 
-    Writes images/scene-<seed>.png (size x size pixels), annotations.json (the benchmark's shape, keyed by file name)
-    and scenes.json (everything that is known about each scene). `anomalies` fixes the number planted in each,
+    Writes images/scene-<seed>.png (size x size pixels), annotations.json (the benchmark's shape, keyed by file name),
+    scenes.json (everything that is known about each scene) and manifest.jsonl (what was asked for and where the objects
+    are, see `anomagent dataset ingest`). `anomalies` fixes the number planted in each,
     `progress` is called with the number of finished scenes. annotations.json comes last and whole, so a folder that has
     it is complete; rendering again into a folder of ours replaces it. Raises UsageError for a bad request, for a folder
     that holds anything else (unless `overwrite`) and where the folder cannot be written.
@@ -61,6 +64,7 @@ def render(
             if progress is not None:
                 progress(len(scenes))
         _write_json(out / SCENES, {file_name(scene): scene_record(scene, size) for scene in scenes})
+        _write_manifest(out / MANIFEST, scenes, size)
         _write_json(out / ANNOTATIONS, {file_name(scene): annotations_of(scene) for scene in scenes})
     except OSError as error:
         reason = error.strerror or str(error)
@@ -131,7 +135,7 @@ def _claim(out: Path, overwrite: bool) -> None:
     images.mkdir(parents=True, exist_ok=True)
     # Among other people's files, only what an earlier rendering lists as its own may go.
     earlier = _listed(out) if foreign else images.glob("scene-*.png")
-    for old in (out / ANNOTATIONS, out / SCENES, *earlier, *images.glob("scene-*.part")):
+    for old in (out / ANNOTATIONS, out / SCENES, out / MANIFEST, *earlier, *images.glob("scene-*.part")):
         old.unlink(missing_ok=True)
 
 
@@ -150,9 +154,9 @@ def _foreign(out: Path) -> Iterator[str]:
         return
     names = {path.name for path in out.iterdir()}
     yield from (name for name in names if name.removesuffix(".part") not in _OURS)
-    # We write scenes.json before annotations.json: annotations alone are somebody's data set.
-    if ANNOTATIONS in names and SCENES not in names:
-        yield ANNOTATIONS
+    # We write scenes.json first: annotations or a manifest alone are somebody's data set.
+    if SCENES not in names:
+        yield from names & {ANNOTATIONS, MANIFEST}
     images = out / IMAGES
     if images.is_dir():
         ours = {*images.glob("scene-*.png"), *images.glob("scene-*.part")}
@@ -167,6 +171,16 @@ def _write_images(seeds: range, folder: Path, size: int, anomalies: int | None) 
         draw(scene, size).save(part, format="PNG")
         os.replace(part, path)
         yield scene
+
+
+def _write_manifest(path: Path, scenes: list[Scene], size: int) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        for scene in scenes:
+            boxes = {item["name"]: item["box"] for item in scene_record(scene, size)["objects"]}
+            row = manifest_row(scene, f"{IMAGES}/{file_name(scene)}", boxes)
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    os.replace(part, path)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

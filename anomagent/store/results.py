@@ -26,7 +26,8 @@ class AnalysisResult(TypedDict):
     sha256: str
     thread_id: str
     status: Status
-    schedule: Schedule
+    schedule: Schedule | Literal["imported"]
+    """imported: somebody else made it."""
     models: dict[str, str]
     """Model id by role."""
     perceptions: list[list[DetectedObject]]
@@ -61,7 +62,7 @@ class AnalysisSummary(TypedDict):
     sha256: str
     thread_id: str
     status: Literal["running", "ok", "partial", "failed"]
-    schedule: Schedule
+    schedule: Schedule | Literal["imported"]
     started: str
     finished: str | None
     seconds: float | None

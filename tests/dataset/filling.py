@@ -1,9 +1,14 @@
 """Workspaces with something in them."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
+from anomagent.dataset.export import Choices, Exported, Shape, export
+from anomagent.dataset.stages import Stage
+from anomagent.state.reviews import Answer, Verdict
 from anomagent.store import Workspace, ingest_image, save_analysis, start_run
+from anomagent.store.reviews import append_answers
 from tests.store.helpers import result
 from tests.store.test_analyses import picture
 
@@ -51,3 +56,28 @@ def fill(workspace: Workspace, count: int) -> str:
         )
         connection.execute("INSERT INTO reports SELECT id, 0, 'chair', ? FROM analyses", (LONG,))
     return run
+
+
+def export_all(workspace: Workspace, out: Path, content: Shape | Stage = "released", **choices: Any) -> Exported:
+    """Write all candidates, reviewed or not."""
+    return export(workspace, out, content, Choices(anomalies="all", **choices))
+
+
+def anomaly(name: str, severity: int = 10) -> dict[str, Any]:
+    """An anomaly as an analysis has it."""
+    texts = {"name": name, "phenomenon": f"The {name} is wrong.", "reasoning": f"No {name} is so."}
+    return {**texts, "severity": severity, "objects": [name], "support": 1}
+
+
+def judge(workspace: Workspace, name: str, verdict: Verdict, annotator: str = "ann") -> None:
+    """An answer about every candidate of this name."""
+    with workspace.reading() as connection:
+        rows = connection.execute("SELECT id FROM anomalies WHERE name = ? ORDER BY id", [name]).fetchall()
+    assert rows
+    append_answers(
+        workspace,
+        [
+            Answer(id=f"{annotator}-{row}-{verdict}".lower(), anomaly=row, annotator=annotator, verdict=verdict)
+            for (row,) in rows
+        ],
+    )

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from anomagent.dataset.export import Shape, export
+from anomagent.dataset.export import Shape
 from anomagent.dataset.stages import Stage
 from anomagent.errors import StoreError, UsageError
 from anomagent.store import Workspace
-from tests.dataset.filling import LONG, add, begin, fill, store_two
+from tests.dataset.filling import LONG, add, begin, export_all, fill, store_two
 from tests.store.helpers import result
 
 
@@ -33,7 +33,7 @@ def test_one_image_is_in_memory_at_a_time(full: Workspace, tmp_path: Path, conte
     """2,000 images with 2,000 characters each are 4 MB of text; a tenth of that is enough at any moment."""
     tracemalloc.start()
     try:
-        counts = export(full, tmp_path / "out", content)
+        counts = export_all(full, tmp_path / "out", content)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -54,7 +54,7 @@ def test_one_connection_for_all(workspace: Workspace, tmp_path: Path, monkeypatc
             yield connection
 
     monkeypatch.setattr(Workspace, "reading", counted)
-    export(workspace, tmp_path / "out", "reports")
+    export_all(workspace, tmp_path / "out", "reports")
     assert len(opened) == 1
 
 
@@ -63,11 +63,11 @@ def test_nothing_is_replaced_unasked(workspace: Workspace, tmp_path: Path) -> No
     out = tmp_path / "out.json"
     out.write_text("before")
     with pytest.raises(UsageError, match=r"exists; give --force"):
-        export(workspace, out)
+        export_all(workspace, out)
     assert out.read_text() == "before"
 
     (tmp_path / "link.json").symlink_to(out)
-    export(workspace, tmp_path / "link.json", overwrite=True)
+    export_all(workspace, tmp_path / "link.json", overwrite=True)
     assert len(json.loads(out.read_text())) == 2
     assert (tmp_path / "link.json").is_symlink()
 
@@ -76,7 +76,8 @@ def test_nothing_is_replaced_unasked(workspace: Workspace, tmp_path: Path) -> No
     ("place", "message"),
     [
         ("none/out.json", "its folder does not exist"),
-        ("workspace", "is a folder"),
+        ("workspace", "belongs to the workspace"),
+        ("workspace/locks", "is a folder"),
         ("workspace/anomagent.db", "belongs to the workspace"),
         ("workspace/anomagent.db-wal", "belongs to the workspace"),
         ("x" * 300, "cannot be written"),
@@ -91,7 +92,7 @@ def test_places_that_cannot_be_written(workspace: Workspace, tmp_path: Path, pla
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     there = sorted(tmp_path.iterdir())
     with pytest.raises(UsageError, match=message) as caught:
-        export(workspace, tmp_path / place, overwrite=True)
+        export_all(workspace, tmp_path / place, overwrite=True)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == there
 
@@ -106,7 +107,7 @@ def test_a_disk_that_is_full(workspace: Workspace, tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UsageError, match=r"out.json: not written: disk full; free space"):
-        export(workspace, out, overwrite=True)
+        export_all(workspace, out, overwrite=True)
     assert out.read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "workspace"]
 
@@ -118,7 +119,7 @@ def test_a_file_that_may_not_grow(workspace: Workspace, tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(UsageError, match=r"out.json: cannot be written \(File too large\)"):
-            export(workspace, tmp_path / "out.json")
+            export_all(workspace, tmp_path / "out.json")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
@@ -127,8 +128,8 @@ def test_a_file_that_may_not_grow(workspace: Workspace, tmp_path: Path) -> None:
 def test_what_no_reader_accepts_is_not_written(workspace: Workspace, tmp_path: Path) -> None:
     add(workspace, begin(workspace), "a.png", anomalies=[{**result("")["anomalies"][0], "reasoning": " "}])
     with pytest.raises(UsageError, match=r"an anomaly of 'a.png' has an empty text; use jsonl"):
-        export(workspace, tmp_path / "out.json")
-    export(workspace, tmp_path / "out.jsonl", "jsonl")
+        export_all(workspace, tmp_path / "out.json")
+    export_all(workspace, tmp_path / "out.jsonl", "jsonl")
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["out.jsonl", "workspace"]
 
 
@@ -145,5 +146,5 @@ def test_a_damaged_store_leaves_no_file(workspace: Workspace, tmp_path: Path) ->
         database.seek((page - 1) * size)
         database.write(b"\xff" * size)
     with pytest.raises(StoreError, match="damaged"):
-        export(workspace, tmp_path / "out.json")
+        export_all(workspace, tmp_path / "out.json")
     assert [path.name for path in tmp_path.iterdir()] == ["workspace"]

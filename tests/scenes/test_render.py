@@ -46,7 +46,7 @@ def test_rendering_again_replaces_our_own_folder(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == ["scene-90.png", "scene-91.png"]
 
 
-@pytest.mark.parametrize("foreign", ["notes.txt", "images/holiday.png", "annotations.json"])
+@pytest.mark.parametrize("foreign", ["notes.txt", "images/holiday.png", "annotations.json", "manifest.jsonl"])
 def test_a_folder_with_other_files_is_refused(tmp_path: Path, foreign: str) -> None:
     (tmp_path / foreign).parent.mkdir(exist_ok=True)
     (tmp_path / foreign).write_text("mine")
