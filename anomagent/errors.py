@@ -45,6 +45,8 @@ class ModelError(AnomagentError):
     """The call's `CallRef`: what the failure cost. None where the error did not pass through the seam."""
     retry_after: float | None = None
     """Seconds after which the server wants to be asked again, where it said so."""
+    billed: float = 0.0
+    """US dollars that requests without an answer may have cost: a server that was too slow may bill them."""
 
 
 class Refused(ModelError):

@@ -21,6 +21,7 @@ from anomagent.state.findings import Analysis, Status
 from anomagent.store import Workspace
 from anomagent.store.analyses import count_finished, name_images, read_outcome
 from anomagent.store.images import check_image, hash_file
+from anomagent.store.sources import Source, note_sources
 
 _CHUNK: Final = 32
 """Images whose content and state are looked up together, shortly before their turn."""
@@ -61,6 +62,8 @@ class Plan:
         """Further names of contents in work."""
         self._names: list[tuple[str, str]] = []
         """Content and name of images that need no analysis under this name, to be noted in the store."""
+        self._sources: list[Source] = []
+        """What manifests say of images that the store knows, to be noted there."""
         self._owed: list[Job] = []
         """Images whose results are in the store and not yet in the file of results."""
 
@@ -112,6 +115,8 @@ class Plan:
         self._seen[digest] = analysis.status
         copies = self._waiting.pop(digest, [])
         self._names += [(analysis.sha256, copy.item.name) for copy in copies]
+        for one in (job, *copies):
+            self._note_source(one)
         return [copy.item for copy in copies]
 
     def give_up(self, job: Job) -> None:
@@ -129,14 +134,24 @@ class Plan:
     async def settle_debts(self) -> None:
         """Write what is owed to the store and to the file of results. Raises `StoreError`."""
         names, self._names = self._names, []
+        sources, self._sources = self._sources, []
         owed, self._owed = self._owed, []
         if names:
             await asyncio.to_thread(name_images, self._open, names)
+        if sources:
+            await asyncio.to_thread(_write_sources, self._open, sources)
         for job in owed:
             threads = threads_of(job.sha256, self.configurations)
             result = await asyncio.to_thread(read_outcome, self._open, threads)
             if self._results and result:
                 self._results.write(job.item, result, result["configuration"], again=True)
+
+    def _note_source(self, job: Job) -> None:
+        """Only of images that a manifest says something about."""
+        item = job.item
+        if item.details:
+            source = Source(job.sha256, item.name, None, item.prompt, item.source or item.generator, item.id)
+            self._sources.append(source)
 
     @property
     def _open(self) -> Workspace:
@@ -181,8 +196,14 @@ class Plan:
 
     def _owe(self, job: Job) -> None:
         self._names.append((job.sha256, job.item.name))
+        self._note_source(job)
         if self._results and not self._results.has(job.item, job.sha256, self.configurations):
             self._owed.append(job)
+
+
+def _write_sources(workspace: Workspace, sources: Sequence[Source]) -> None:
+    with workspace.writing() as connection:
+        note_sources(connection, sources)
 
 
 def _is_image(item: Item) -> bool:

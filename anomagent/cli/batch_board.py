@@ -133,7 +133,9 @@ def advice(tally: Tally) -> Iterator[str]:
     elif tally.stopped == "interrupted" and tally.standing and tally.standing.spent:
         yield f"anomagent: {_standing(tally)}"
     if tally.stopped == "disk":
-        yield "anomagent: the workspace could not be written; free space and run the same command again"
+        yield "anomagent: the disk is full; free space and run the same command again"
+    elif tally.stopped == "store":
+        yield "anomagent: workspace, Postgres or cluster cannot be used; mend it and run the same command again"
 
 
 def _images(tally: Tally) -> str:

@@ -125,8 +125,8 @@ class Call(Generic[R]):
         return "\n".join([self.prompt.text, *turns])
 
     def broken(self, error: ModelError) -> Attempt:
-        """The ledger's row of a request that got no answer: for the record, with nothing to pay."""
-        return {**self.attempt(Completion(""), error, 0.0), "finish_reason": "error", "usd": 0.0}
+        """The ledger's row of a request that got no answer, with what it may cost nevertheless."""
+        return {**self.attempt(Completion(""), error, 0.0), "finish_reason": "error", "usd": error.billed}
 
     def usd(self, usage: Usage) -> float | None:
         """What `usage` costs; None where no price is known, or where a server that costs money counted no tokens."""

@@ -91,6 +91,8 @@ class Dispatcher:
         except Unavailable as error:
             if _timed_out(error):
                 reservation.spent = reservation.reserved
+                tries.billed += call.usd(self._estimates.largest(call.client.identity, request, call.image)) or 0.0
+            error.billed = tries.billed
             raise
         seconds = self._clock() - started
         self._estimates.learn(call.client.identity, request, call.image, completion.usage)
@@ -122,6 +124,8 @@ class _Tries:
     """When the first was sent."""
     asked_for: float = 0.0
     """Seconds of rest that a busy server asked for last."""
+    billed: float = 0.0
+    """US dollars that requests without an answer may have cost."""
 
     def take_notice(self, state: RetryCallState) -> None:
         """Remember the failure before the rest that follows it, and pass it on."""

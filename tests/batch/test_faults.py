@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from anomagent.dataset.export import export
+from anomagent.dataset.export import Choices, export
 from anomagent.models.types import Request
 from anomagent.store import Workspace
 from tests.batch.folder import Folder, read
@@ -42,6 +42,9 @@ def good_questions(folder: Folder) -> set[str]:
         return questions_of(connection.execute(f"SELECT {COLUMNS} FROM calls WHERE status = 'good'"))
 
 
+ALL = Choices(anomalies="all", overwrite=True)
+
+
 def check_whole(folder: Folder, images: int, calls: int | None = CALLS) -> None:
     """Every image is ok, every good answer was recorded once (so many an image), an export has all."""
     ledger = folder.ledger()
@@ -49,7 +52,7 @@ def check_whole(folder: Folder, images: int, calls: int | None = CALLS) -> None:
     assert calls is None or len(ledger) == images * calls
     finished = Counter(image for image, status in folder.statuses() if status == "ok")
     assert len(finished) == images
-    counts = export(Workspace.open(folder.workspace), folder.path / "out.json", overwrite=True)
+    counts = export(Workspace.open(folder.workspace), folder.path / "out.json", choices=ALL)
     assert (counts.images, counts.failed, counts.partial, counts.running) == (images, 0, 0, 0)
 
 
@@ -101,7 +104,7 @@ async def test_a_third_of_the_answers_fail_in_mixed_ways(folder: Folder) -> None
     assert {error for (error,) in folder.read("SELECT DISTINCT error FROM failures")} == set(FAULTS)
     assert folder.read("SELECT count(DISTINCT analysis_id) FROM failures") == [(images,)], "each says why"
     assert good_questions(folder) == set(answered)
-    counts = export(Workspace.open(folder.workspace), folder.path / "first.json")
+    counts = export(Workspace.open(folder.workspace), folder.path / "first.json", choices=ALL)
     assert (counts.images, counts.partial, counts.failed) == (first.partial, first.partial, first.failed)
 
     # What is left alone stays as it is; then what failed is asked again, and only that.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -126,12 +127,17 @@ async def test_the_image_of_one_that_dies_goes_to_another_until_it_is_back() -> 
 
 
 async def test_each_death_is_told_once_with_the_life_that_ended() -> None:
-    lives, deaths = iter([1, 2, 3]), iter([ActorDiedError(), ActorDiedError(), ActorUnavailableError()])
-    told: list[tuple[str, int]] = []
-    actor = Actor(
-        greets=lambda number: Greeting(__version__, {"role": "model"}, next(lives)),
-        answers=lambda image: next(deaths, "survived"),
-    )
+    death, asked, told = asyncio.get_running_loop().create_future(), count(), list[tuple[str, int]]()
+
+    def answers(image: object) -> object:
+        number = next(asked)
+        if number == 1:
+            death.set_exception(ActorDiedError())
+        if number < 2:
+            return death
+        return ActorUnavailableError() if number == 2 else "survived"
+
+    actor = Actor(greets=lambda number: Greeting(__version__, {"role": "model"}, number), answers=answers)
     async with crew_of(actor, on_loss=lambda name, life: told.append((name, life))) as crew:
         # Both are in work when it dies for the first time.
         assert await asyncio.gather(crew.analyze(b"1"), crew.analyze(b"2")) == ["survived"] * 2

@@ -259,3 +259,15 @@ async def test_locks_that_nobody_holds_are_removed_at_the_end(folder: Folder) ->
     with FileLock(locks / "held.lock", thread_local=False):
         await folder.run("images/1.png", gate=Gate("new run"))
         assert [path.name for path in locks.iterdir()] == ["held.lock"]
+
+
+async def test_what_a_manifest_says_of_images_is_in_the_store(folder: Folder) -> None:
+    folder.draw("images/a.png", "images/b.png", shade=7)
+    folder.draw("images/c.png", "images/d.png")
+    lines = ["image,prompt,generator,id", "images/a.png,a cup,flux,1", "images/b.png,a mug,sana,2", "images/c.png,,,"]
+    (folder.path / "list.csv").write_text("\n".join(lines) + "\n")
+    query = "SELECT name, prompt, source, entry FROM sources ORDER BY entry"
+    said = [("images/a.png", "a cup", "flux", "1"), ("images/b.png", "a mug", "sana", "2")]
+    for _ in range(2):
+        await folder.run("list.csv", "images/d.png")
+        assert folder.read(query) == said

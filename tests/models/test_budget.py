@@ -226,6 +226,8 @@ async def test_only_what_a_server_may_have_worked_on_is_spent(message: str, bill
         with pytest.raises(Unavailable):
             await talking.ask()
         assert (talking.seam.budget.spent > 0) == billed
+        (row,) = talking.ledger.attempts
+        assert row["usd"] == pytest.approx(talking.seam.budget.spent)
 
 
 async def test_a_budget_without_a_price_is_said_before_any_work(image: ImageRef) -> None:
