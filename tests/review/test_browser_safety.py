@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.review.browser import People, Site, anomaly, chromium, people, plain, site
+from tests.review.browser import People, Site, chromium, people, site
+from tests.review.browser_candidates import anomaly, plain
 
 __all__ = ["chromium", "people", "site"]
 

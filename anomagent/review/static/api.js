@@ -38,7 +38,7 @@ export async function ask(method, path, body) {
     status = response.status;
     text = await response.text();
   } catch {
-    throw new Unreachable("The server cannot be reached.");
+    throw new Unreachable("Offline: the server cannot be reached.");
   }
   if (status >= 400) throw refusal(status, text);
   try {
@@ -55,5 +55,9 @@ function refusal(status, text) {
   } catch {
     // A reply that is no JSON has nothing to add to its status.
   }
+  message = sentence(message);
   return LATER.has(status) ? new Unreachable(message) : new Refused(status, message);
 }
+
+/** With a capital letter and a full stop: messages stand between other sentences. */
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");

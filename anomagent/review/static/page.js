@@ -102,7 +102,7 @@ function showState() {
   const waiting = outbox.waiting().length;
   const kept = `${counted(waiting, "answer")} ${waiting === 1 ? "waits" : "wait"} in this browser`;
   const keep = outbox.fragile ? "Keep this page open: the browser stores nothing." : "They are sent by themselves.";
-  tell(byId("banner-link"), link.lost && `Offline. ${link.lost} ${waiting ? `${kept}. ${keep}` : "Nothing is lost."}`);
+  tell(byId("banner-link"), link.lost && `${link.lost} ${waiting ? `${kept}. ${keep}` : "Nothing is lost."}`);
   tell(byId("banner-filters"), filters.words && `Only ${filters.words}.`);
   document.body.dataset.waiting = waiting;
   showPause();
