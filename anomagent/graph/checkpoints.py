@@ -31,9 +31,12 @@ async def open_checkpointer(path: Path, url: str | None) -> AsyncGenerator[BaseC
             try:
                 yield saver
             finally:
-                # A write that failed, on a full disk for instance, leaves its transaction open, and with it a lock.
-                with suppress(sqlite3.Error):
-                    await saver.conn.rollback()
+                # A write that failed, on a full disk for instance, leaves its transaction open, and with it a lock on
+                # the file, even behind a close where an error still refers to it. Nobody writes once this is ours.
+                async with saver.lock:
+                    with suppress(sqlite3.Error):
+                        await saver.conn.rollback()
+                    await saver.conn.close()
         return
     if importlib.util.find_spec("psycopg_pool") is None:
         raise ConfigurationError("checkpoints in Postgres need an extra: pip install 'anomagent[postgres]'")
