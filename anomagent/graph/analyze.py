@@ -101,9 +101,7 @@ class Analyzer:
     async def _locked(self, name: str, image: ImageRef, thread: str, reviewer: Reviewer | None) -> Analysis:
         """Two runs of one image and configuration share a thread: the second waits, and then finds every answer."""
         async with AsyncFileLock(self.session.workspace.locks / f"{thread}.lock"):
-            started = time.monotonic()
-            state = await self._finish_thread(image, thread, reviewer)
-            seconds = time.monotonic() - started
+            state, seconds = await self._finish_thread(image, thread, reviewer)
             result = self._result(name, image, thread, state, seconds)
             review = state.get("review")
             await asyncio.to_thread(save_analysis, self.session.workspace, self.run, result, review=review)
@@ -111,8 +109,14 @@ class Analyzer:
                 await self.checkpointer.adelete_thread(self._checkpoints_of(thread))
         return _analysis(result)
 
-    async def _finish_thread(self, image: ImageRef, thread: str, reviewer: Reviewer | None) -> dict[str, Any]:
-        """Resume the thread where a run was interrupted, else start it anew; the ledger has the answers either way."""
+    async def _finish_thread(
+        self, image: ImageRef, thread: str, reviewer: Reviewer | None
+    ) -> tuple[dict[str, Any], float]:
+        """Resume the thread where a run was interrupted, else start it anew; the ledger has the answers either way.
+
+        Returns the state and how many seconds it took, without those of the reviewer.
+        """
+        started = time.monotonic()
         kept_as = self._checkpoints_of(thread)
         config: RunnableConfig = {"configurable": {"thread_id": kept_as}, "recursion_limit": 100}
         resumes = _worth_resuming(await self.graph.aget_state(config, subgraphs=True))
@@ -127,11 +131,14 @@ class Analyzer:
         )
         state = await go_on(None if resumes else {"image": image})
         if reviewer and (waiting := state.get("__interrupt__")):
+            asked = time.monotonic()
             given = reviewer(waiting[0].value)
-            state = await go_on(Command(resume=await given if isawaitable(given) else given))
+            review = await given if isawaitable(given) else given
+            started += time.monotonic() - asked
+            state = await go_on(Command(resume=review))
             if waiting := state.get("__interrupt__"):
                 raise UsageError(f"{image['path']}: the review is not kept: {waiting[0].value['problem']}")
-        return state
+        return state, time.monotonic() - started
 
     def _checkpoints_of(self, thread: str) -> str:
         return checkpoint_thread(thread, self.session.workspace.path if self.settings.checkpoints else None)

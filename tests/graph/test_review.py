@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -37,10 +39,13 @@ async def test_verdicts_are_stored_with_the_report(place: Place) -> None:
 
 async def test_a_reviewer_may_take_its_time(place: Place) -> None:
     async def later(request: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(1)
         return accept(request)
 
-    await place.analyze(reviewer=later)
+    began = time.monotonic()
+    analysis = await place.analyze(reviewer=later)
     assert len(verdicts_in(place)) == 3
+    assert analysis.seconds + 1 <= time.monotonic() - began, "it is not the analysis that took it"
 
 
 async def test_a_bad_answer_keeps_the_analysis_waiting(place: Place) -> None:
