@@ -122,11 +122,11 @@ def _of_text(text: str) -> Content:
 
 
 def _of_json(value: object) -> Content:
-    """What a text says in JSON. Only the file itself, and no model's answer, may say that there is no result."""
+    """What a text says in JSON. Only the file, and no model's answer, may say that a result is missing or partial."""
     if not isinstance(value, dict):
         return content_of(value)
     said = cast(dict[str, object], value).items()
-    return _of_object({key: item for key, item in said if key.strip().lower() not in ("status", "failure")})
+    return _of_object({key: item for key, item in said if key.strip().lower() not in ("status", "failure", "partial")})
 
 
 def _json_blocks(text: str) -> list[str]:
@@ -152,7 +152,7 @@ def _of_object(value: Mapping[str, object]) -> Content:
     if len({key.strip().lower() for key in value}) < len(value):
         return _unreadable("it has one key in two spellings")
     own: dict[str, str] = {}
-    for part in ("answer", "description", "failure"):
+    for part in ("answer", "description", "failure", "partial"):
         text = said.get(part, "")
         if not isinstance(text, str) or not is_unicode(text):
             return _unreadable(f"its {part} is not text")

@@ -4,7 +4,20 @@ from typing import Annotated
 
 import typer
 
-from anomagent.cli import audit, batch, compare, dataset, doctor, evaluate, review, run, scenes, show, studio
+from anomagent.cli import (
+    audit,
+    batch,
+    compare,
+    dataset,
+    doctor,
+    evaluate,
+    predict,
+    review,
+    run,
+    scenes,
+    show,
+    studio,
+)
 
 app = typer.Typer(
     name="anomagent",
@@ -19,6 +32,7 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(batch.batch)
+app.command()(predict.predict)
 app.command()(show.show)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)

@@ -1,6 +1,5 @@
 """Deepfake detection: the verdict on each image, accuracy, and SemAP and SemF1 that count only where it is right."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -15,18 +14,16 @@ from anomagent.benchmark.documents import read_text, shown
 from anomagent.benchmark.labels import Labels
 from anomagent.benchmark.reading import read_annotations
 from anomagent.benchmark.tables import is_parquet, read_rows, text_in
+from anomagent.benchmark.verdicts import Verdict, read_verdict
 from anomagent.errors import UsageError
 from anomagent.evaluation.pairing import Missing, name_some
 from anomagent.evaluation.pairs import VIEWS
 from anomagent.evaluation.scores import EmptyRule, Scores
 
 Label = Literal["real", "ai"]
-Verdict = Literal["yes", "no", "unrecognised"]
-"""Is the image AI-generated?"""
 
 RIGHT: Final[dict[Label, Verdict]] = {"real": "no", "ai": "yes"}
 VERDICTS: Final[tuple[Verdict, ...]] = ("yes", "no", "unrecognised")
-_FIRST_WORD = re.compile(r"[\W_]*(yes|no)(?![^\W_]|[/|'’-]\w)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -49,14 +46,6 @@ class Verdicts:
     def chosen(self, label: Label) -> frozenset[str]:
         """Base names of the judged images of one class."""
         return frozenset(image for image, given in self.labels.items() if given == label)
-
-
-def read_verdict(answer: str) -> Verdict:
-    """The first word of an answer where it is yes or no, whatever its case and the marks or quotes around it."""
-    match = _FIRST_WORD.match(answer)
-    if match is None:
-        return "unrecognised"
-    return "yes" if match[1].lower() == "yes" else "no"
 
 
 def read_answers(path: Path) -> AnnotationSet:

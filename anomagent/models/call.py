@@ -1,5 +1,6 @@
 """One call in progress: what is asked, and a tally of what it costs."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, cast
 
@@ -46,6 +47,7 @@ class Call(Generic[R]):
     object: str | None
     slot: int
     key: str
+    first_words: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
@@ -59,8 +61,12 @@ class Call(Generic[R]):
         reply: type[R],
         object: str | None,
         slot: int,
+        first_words: tuple[str, ...] = (),
     ) -> "Call[R]":
-        """Fix the call and its ledger key. Without an image the key knows no image and no size of one."""
+        """Fix the call and its ledger key. Without an image the key knows no image and no size of one.
+
+        `first_words` are not in the key: asking how probable they were changes no answer.
+        """
         parameters: dict[str, Any] = {"temperature": context.temperature}
         if image:
             parameters["max_pixels"] = context.image_max_pixels
@@ -72,9 +78,8 @@ class Call(Generic[R]):
             image_sha256=image["sha256"] if image else "",
             slot=slot,
         )
-        return cls(
-            client, price, prompt, reply, image, context.image_max_pixels, context.temperature, object, slot, key
-        )
+        size, temperature = context.image_max_pixels, context.temperature
+        return cls(client, price, prompt, reply, image, size, temperature, object, slot, key, first_words)
 
     @property
     def image_sha256(self) -> str:
@@ -93,6 +98,7 @@ class Call(Generic[R]):
             turns=self.prompt.further + turns,
             object=self.object,
             slot=self.slot,
+            first_words=self.first_words,
         )
 
     def attempt(self, completion: Completion, failure: ModelError | None, seconds: float) -> Attempt:
@@ -111,6 +117,7 @@ class Call(Generic[R]):
             status=status,
             error=failure.code if failure else None,
             text=completion.text,
+            odds=None if completion.odds is None else json.dumps(dict(completion.odds)),
             finish_reason=completion.finish_reason,
             input_tokens=usage.input_tokens,
             cached_input_tokens=usage.cached_input_tokens,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from anomagent.errors import BadRequest, ModelError, Unavailable, UsageError
@@ -80,7 +81,9 @@ class ChatClient:
             return Unavailable(f"{self.identity}: no answer within {self._timeout:g} s")
         except Exception as error:
             return as_model_error(error, self.identity, self._secrets)
-        return completion_of(message)
+        completion = completion_of(message)
+        odds = self._dialect.odds(message.response_metadata, request.first_words)
+        return completion if odds is None else replace(completion, odds=odds)
 
     async def _model(self, max_tokens: int) -> "BaseChatModel":
         if max_tokens not in self._models:

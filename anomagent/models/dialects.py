@@ -1,9 +1,10 @@
 """How providers differ: the form of an image, the options of a request, and what they teach us by refusing one."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from anomagent.models.first_words import odds_of
 from anomagent.models.types import Request
 from anomagent.prompts.base import Reply
 
@@ -11,6 +12,9 @@ log = logging.getLogger(__name__)
 
 _FORMAT = "response_format"
 _ABOUT_FORMAT = (_FORMAT, "json_schema", "guided")
+_LOGPROBS = "logprobs"
+_TOP = 5
+"""Tokens whose probability is asked for: as many as every server gives."""
 _NOT_KNOWN = ("unsupported", "not supported", "unknown", "unrecognized", "unexpected", "extra", "not permitted")
 
 
@@ -30,6 +34,10 @@ class Dialect:
     def options(self, request: Request) -> dict[str, Any]:
         """Keyword arguments of the model's call."""
         return {} if request.temperature is None else {"temperature": request.temperature}
+
+    def odds(self, metadata: Mapping[str, Any], words: Sequence[str]) -> dict[str, float] | None:
+        """How probable each of `words` was as the answer's first; None where the answer's metadata does not say."""
+        return None
 
     def learn(self, complaint: str, options: Mapping[str, Any]) -> bool:
         """Adapt to a server that rejected a request with these options; True if the next one will be different."""
@@ -52,10 +60,17 @@ class OpenAIDialect(Dialect):
         body: dict[str, Any] = {self._size_field(): request.max_tokens}
         if _FORMAT not in self._rejected and not request.prompt.reply.plain:
             body[_FORMAT] = _response_format(request.prompt.reply)
+        if request.first_words and _LOGPROBS not in self._rejected:
+            body |= {_LOGPROBS: True, "top_logprobs": _TOP}
         return super().options(request) | {"extra_body": body}
 
+    def odds(self, metadata: Mapping[str, Any], words: Sequence[str]) -> dict[str, float] | None:
+        """From the probabilities of tokens that the server sent along."""
+        said: Mapping[str, Any] = metadata.get(_LOGPROBS) or {}
+        return odds_of(said.get("content") or (), words)
+
     def learn(self, complaint: str, options: Mapping[str, Any]) -> bool:
-        """Leave out the schema, or name the size differently, where the server says that it does not know them.
+        """Leave out what the server says that it does not know, the schema or the probabilities, or rename the size.
 
         Requests in flight together bring the same complaint: what counts is what the rejected one was sent with.
         """
@@ -65,6 +80,11 @@ class OpenAIDialect(Dialect):
             if _FORMAT not in self._rejected:
                 log.warning("the server does not take a response schema; answers are validated here only")
             self._rejected.add(_FORMAT)
+            return True
+        if _LOGPROBS in sent and _LOGPROBS in complaint:
+            if _LOGPROBS not in self._rejected:
+                log.warning("the server tells no probabilities of tokens; answers come without them")
+            self._rejected.add(_LOGPROBS)
             return True
         size, other = sorted(self._sizes, key=sent.__contains__, reverse=True)
         if size in complaint and any(word in complaint for word in (*_NOT_KNOWN, other)):

@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from anomagent.errors import BadRequest, ConfigurationError, ModelError
+from anomagent.models.first_words import FirstTokens
 from anomagent.models.qwen_inputs import Inputs, QwenInputs
 from anomagent.models.types import Completion, Request, Usage
 
@@ -107,6 +108,8 @@ class QwenEngine:
         rooms = [self._room(request, row) for request, row in ready]
         arguments = self._inputs.batch([row for _, row in ready])
         arguments = {name: tensor.to(self._model.device) for name, tensor in arguments.items()}
+        words = dict.fromkeys(word for request, _ in ready for word in request.first_words)
+        first = FirstTokens(words, lambda text: self._inputs.tokens(text, 0))
         with torch.inference_mode():
             output = self._model.generate(
                 **arguments,
@@ -115,12 +118,13 @@ class QwenEngine:
                 eos_token_id=self._ends,
                 pad_token_id=self._inputs.padding,
                 stopping_criteria=[_stop_when(abandoned)],
+                logits_processor=[first.look] if words else [],
             )
         start = arguments["input_ids"].shape[1]
         answers: list[list[int]] = output[:, start:].tolist()
         return [
-            self._completion(request, row, ids, room)
-            for (request, row), ids, room in zip(ready, answers, rooms, strict=True)
+            replace(self._completion(request, row, ids, room), odds=first.odds(number, request.first_words))
+            for number, ((request, row), ids, room) in enumerate(zip(ready, answers, rooms, strict=True))
         ]
 
     def _room(self, request: Request, row: Inputs) -> int:
@@ -170,7 +174,11 @@ def _with_adapter(model: Any, adapter: str) -> Any:
     import peft
     from peft.utils import save_and_load
 
-    adapted: Any = cast(Any, peft.PeftModel).from_pretrained(model, adapter)
+    try:
+        adapted: Any = cast(Any, peft.PeftModel).from_pretrained(model, adapter)
+    except (RuntimeError, ValueError) as error:  # other sizes, or none of the layers
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigurationError(f"the adapter {adapter} was not made for this model ({reason})") from error
     saved: set[str] = set(cast(Any, save_and_load).load_peft_weights(adapter, device="cpu"))
     expected: set[str] = set(cast(Any, peft).get_peft_model_state_dict(adapted))
     if saved != expected:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from anomagent.errors import BadRequest, UsageError
 from anomagent.models.imaging import load_rgb
 from anomagent.models.types import Request
+from anomagent.prompts.base import Turn
 
 if TYPE_CHECKING:
     import torch
@@ -50,9 +51,9 @@ class QwenInputs:
 
     def __init__(self, tokenizer: Any, image_processor: Any, template: str | None = None) -> None:
         self._tokenizer = tokenizer
-        self._image_processor = image_processor
-        self._template = template or tokenizer.chat_template or _LAYOUT
-        self._image_id = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
+        self.image_processor = image_processor
+        self.template: str = template or tokenizer.chat_template or _LAYOUT
+        self.image_id = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
         self._patches: OrderedDict[tuple[str, int], Patches] = OrderedDict()
         self.padding = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
 
@@ -70,13 +71,60 @@ class QwenInputs:
 
     def of(self, request: Request) -> Inputs:
         """The tensors of one request. Raises `BadRequest` for an image that the model cannot take."""
-        image = None if request.image_path is None else self._image(request.image_path, request)
-        count = int(image.grid.prod()) // self._image_processor.merge_size**2 if image else 0
-        text = self._text(request).replace(IMAGE_TOKEN, IMAGE_TOKEN * count, 1)
+        path, turns = request.image_path, (Turn("user", request.prompt.text), *request.turns)
+        image = self.patches(path, request.image_sha256, request.max_pixels) if path is not None else None
+        text = self.layout(request.prompt.system, turns, image=image is not None, ask=True)
+        return Inputs(self.tokens(text, self.cells(image) if image else 0), image)
+
+    def layout(self, system: str, turns: Sequence[Turn], *, image: bool, ask: bool) -> str:
+        """A conversation as the model reads it, the image before the first turn's text.
+
+        `ask`: it ends where the model begins to answer.
+        """
+        parts: list[dict[str, Any]] = [{"type": "image"}] if image else []
+        parts.append({"type": "text", "text": harmless(turns[0].text)})
+        messages: list[dict[str, Any]] = [
+            {"role": "system", "content": harmless(system)},
+            {"role": "user", "content": parts},
+        ]
+        messages += [{"role": turn.speaker, "content": harmless(turn.text)} for turn in turns[1:]]
+        return self._tokenizer.apply_chat_template(
+            messages, chat_template=self.template, tokenize=False, add_generation_prompt=ask
+        )
+
+    def tokens(self, text: str, cells: int) -> list[int]:
+        """The tokens of a layout whose image takes `cells` tokens. Raises `BadRequest` if the template gives others."""
+        text = text.replace(IMAGE_TOKEN, IMAGE_TOKEN * cells, 1)
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        if (found := ids.count(self._image_id)) != count:
-            raise BadRequest(f"the chat template gave {found} image tokens for {count} patches; it is not Qwen-VL's")
-        return Inputs(ids, image)
+        if (found := ids.count(self.image_id)) != cells:
+            raise BadRequest(f"the chat template gave {found} image tokens for {cells} patches; it is not Qwen-VL's")
+        return ids
+
+    def patches(self, path: str, sha256: str, max_pixels: int) -> Patches:
+        """The image's patches; the last few are kept, since many calls are about one image. Raises `BadRequest`."""
+        key = (sha256, max_pixels)
+        if key not in self._patches:
+            try:
+                image = load_rgb(path, max_pixels)
+                made = self.image_processor(images=[image], return_tensors="pt")
+            except (UsageError, ValueError) as error:
+                raise BadRequest(f"this model cannot take the image: {error}") from error
+            self._patches[key] = Patches(made["pixel_values"], made["image_grid_thw"])
+            if len(self._patches) > 8:
+                self._patches.popitem(last=False)
+        return self._patches[key]
+
+    def cells(self, image: Patches) -> int:
+        """Tokens that the image takes: its patches, merged."""
+        return int(image.grid.prod()) // self.image_processor.merge_size**2
+
+    def cells_of_size(self, width: int, height: int) -> int:
+        """Tokens that an image of this size would take. Raises `BadRequest` for proportions that the model refuses."""
+        try:
+            patches: int = self.image_processor.get_number_of_image_patches(height, width, {})
+        except ValueError as error:
+            raise BadRequest(f"this model cannot take the image: {error}") from error
+        return patches // self.image_processor.merge_size**2
 
     def batch(self, rows: Sequence[Inputs]) -> dict[str, Any]:
         """The rows, some perhaps without an image, as the model's arguments, padded on the left to the same length."""
@@ -88,7 +136,7 @@ class QwenInputs:
         arguments = {"input_ids": ids, "attention_mask": mask}
         if images := [row.image for row in rows if row.image]:
             # Without the types positions silently fall back to one dimension.
-            arguments["mm_token_type_ids"] = ((ids == self._image_id) & mask.bool()).int()
+            arguments["mm_token_type_ids"] = ((ids == self.image_id) & mask.bool()).int()
             arguments["pixel_values"] = torch.cat([image.pixel_values for image in images])
             arguments["image_grid_thw"] = torch.cat([image.grid for image in images])
         return arguments
@@ -97,6 +145,10 @@ class QwenInputs:
         """The text of an answer."""
         return self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
+    def spell(self, ids: Sequence[int]) -> str:
+        """The text of these tokens, control tokens included."""
+        return self._tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
     def ends(self, more: Sequence[int]) -> list[int]:
         """Tokens that end an answer: the tokenizer's, Qwen's end of turn, and `more`."""
         known = (self._tokenizer.convert_tokens_to_ids(token) for token in ("<|im_end|>", "<|endoftext|>"))
@@ -104,34 +156,8 @@ class QwenInputs:
         ids = {self._tokenizer.eos_token_id, *more, *(i for i in known if i != unknown)}
         return sorted(int(i) for i in ids if i is not None)
 
-    def _image(self, path: str, request: Request) -> Patches:
-        """The image's patches; the last few are kept, since many calls are about one image."""
-        key = (request.image_sha256, request.max_pixels)
-        if key not in self._patches:
-            try:
-                image = load_rgb(path, request.max_pixels)
-                made = self._image_processor(images=[image], return_tensors="pt")
-            except (UsageError, ValueError) as error:
-                raise BadRequest(f"this model cannot take the image: {error}") from error
-            self._patches[key] = Patches(made["pixel_values"], made["image_grid_thw"])
-            if len(self._patches) > 8:
-                self._patches.popitem(last=False)
-        return self._patches[key]
 
-    def _text(self, request: Request) -> str:
-        image = [] if request.image_path is None else [{"type": "image"}]
-        parts = [*image, {"type": "text", "text": _harmless(request.prompt.text)}]
-        messages: list[dict[str, Any]] = [
-            {"role": "system", "content": _harmless(request.prompt.system)},
-            {"role": "user", "content": parts},
-        ]
-        messages += [{"role": turn.speaker, "content": _harmless(turn.text)} for turn in request.turns]
-        return self._tokenizer.apply_chat_template(
-            messages, chat_template=self._template, tokenize=False, add_generation_prompt=True
-        )
-
-
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Text that cannot be read as a control token, whatever a model or a picture put into it."""
     return _CONTROL.sub(r"< |\1| >", text)
 

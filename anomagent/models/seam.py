@@ -1,8 +1,9 @@
 """The one function that nodes call, and what stands behind it: ledger, single flight, dispatch, size, validation."""
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -14,7 +15,7 @@ from anomagent.models.limits import Limits
 from anomagent.models.pace import Clock, Sleep
 from anomagent.models.prices import Price, Prices
 from anomagent.models.replies import judge, parse, repair
-from anomagent.models.types import Answer, Client, Completion, Ledger, Request, Usage
+from anomagent.models.types import Answer, Attempt, Client, Completion, Ledger, Request, Usage
 from anomagent.prompts.base import Prompt, Reply, Turn
 from anomagent.state.context import AnalysisContext, Role
 from anomagent.state.findings import ImageRef
@@ -44,6 +45,18 @@ class Event:
     """Tokens that the call has cost this process so far."""
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What of a good answer is replayed."""
+
+    text: str
+    odds: Mapping[str, float] | None
+
+    @classmethod
+    def of(cls, row: Attempt) -> "_Said":
+        return cls(row["text"], None if row["odds"] is None else json.loads(row["odds"]))
+
+
 class Seam:
     """Asks models and pays for nothing twice. One per process, used within one event loop.
 
@@ -71,7 +84,7 @@ class Seam:
         self._dispatcher = Dispatcher(self._limits, self.budget, sleep, clock)
         self._clients: dict[tuple[str, str | None, str | None], Client] = {}
         self._resolving = asyncio.Lock()
-        self._flights: dict[str, asyncio.Future[str | ModelError | None]] = {}
+        self._flights: dict[str, asyncio.Future[_Said | ModelError | None]] = {}
 
     async def ask(
         self,
@@ -82,15 +95,18 @@ class Seam:
         *,
         object: str | None = None,
         slot: int = 0,
+        first_words: tuple[str, ...] = (),
     ) -> Answer[R]:
         """Ask `prompt` about `image`, or with None about its text alone, and return the validated reply.
 
+        With `first_words` the answer has the odds of each as its first word, where the model tells them.
         Raises a `ModelError` whose `call` says what the failure cost, or `ConfigurationError` where the model cannot
         be used at all.
         """
         model_id = context.model_for(prompt.role)
         client = await self._client(model_id, context)
-        call = Call[R].of(client, self._price(model_id, context), context, image, prompt, reply, object, slot)
+        price = self._price(model_id, context)
+        call = Call[R].of(client, price, context, image, prompt, reply, object, slot, first_words)
         while flight := self._flights.get(call.key):
             outcome = await asyncio.shield(flight)
             if outcome is not None:
@@ -129,10 +145,10 @@ class Seam:
     async def _lead(self, call: Call[R]) -> Answer[R]:
         """Answer the call; whoever asks the same meanwhile gets the same outcome (None: it was given up)."""
         flight = self._flights[call.key] = asyncio.get_running_loop().create_future()
-        outcome: str | ModelError | None = None
+        outcome: _Said | ModelError | None = None
         try:
             answer = await self._replay_or_ask(call)
-            outcome = answer.text
+            outcome = _Said(answer.text, answer.odds)
             return answer
         except ModelError as error:
             error.call = call.ref()
@@ -143,15 +159,15 @@ class Seam:
             del self._flights[call.key]
             flight.set_result(outcome)
 
-    def _share(self, call: Call[R], outcome: str | ModelError) -> Answer[R]:
+    def _share(self, call: Call[R], outcome: "_Said | ModelError") -> Answer[R]:
         if isinstance(outcome, ModelError):
             error = type(outcome)(str(outcome))
             error.call = call.ref()
             raise error
         return self._hit(call, outcome)
 
-    def _hit(self, call: Call[R], text: str) -> Answer[R]:
-        answer = Answer(parse(text, call.reply), text, call.ref(ledger_hit=True))
+    def _hit(self, call: Call[R], said: "_Said") -> Answer[R]:
+        answer = Answer(parse(said.text, call.reply), said.text, call.ref(ledger_hit=True), said.odds)
         self._tell(call, "ledger_hit")
         return answer
 
@@ -162,13 +178,13 @@ class Seam:
                 return await self._claimed(call)
             await self._sleep(pause)
             pause = min(pause * 1.5, _SLOWEST_POLL)
-        return self._hit(call, good["text"])
+        return self._hit(call, _Said.of(good))
 
     async def _claimed(self, call: Call[R]) -> Answer[R]:
         try:
             # Between the look and the claim another process may have finished.
             if good := await self._ledger.good(call.key):
-                return self._hit(call, good["text"])
+                return self._hit(call, _Said.of(good))
             return await self._converse(call)
         finally:
             await _surely(self._ledger.release(call.key))
@@ -186,7 +202,7 @@ class Seam:
             await _surely(self._ledger.record(call.attempt(completion, failure, seconds)))
             if not isinstance(verdict, ModelError):
                 self._tell(call, "answered")
-                return Answer(verdict, completion.text, call.ref())
+                return Answer(verdict, completion.text, call.ref(), completion.odds)
             room, turns = self._again(call, verdict, completion, room, turns)
 
     async def _send(self, call: Call[R], request: Request) -> tuple[Completion, float]:

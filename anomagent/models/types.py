@@ -1,5 +1,6 @@
 """What crosses the seam between the nodes and whatever answers them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -38,6 +39,8 @@ class Request:
     object: str | None = None
     """The object that is asked about, for logs and scripted models; the prompt's text says it to the model."""
     slot: int = 0
+    first_words: tuple[str, ...] = ()
+    """Lower-case words; how probable each was as the answer's first is told where the model can."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Completion:
     finish_reason: FinishReason = "stop"
     exhausted: bool = False
     """With "length": the model's own limit ended the answer, so more room would not help."""
+    odds: Mapping[str, float] | None = None
+    """Probability of each of `Request.first_words` as the first word, in whatever case; None: the model did not say."""
 
 
 class Client(Protocol):
@@ -76,6 +81,8 @@ class Answer(Generic[R]):
     reply: R
     text: str
     call: CallRef
+    odds: Mapping[str, float] | None = None
+    """See `Completion.odds`."""
 
 
 class Ask(Protocol):
@@ -113,6 +120,8 @@ class Attempt(TypedDict):
     status: Literal["good", "bad"]
     error: str | None
     text: str
+    odds: str | None
+    """`Completion.odds` as JSON."""
     finish_reason: str
     input_tokens: int
     cached_input_tokens: int

@@ -1,1 +1,1 @@
-"""Predictions of one model alone over a data set: the one-prompt baselines and fine-tuned models (Tables 1 and 2)."""
+"""One prompt an image, the whole answer: baselines and fine-tuned models over a data set."""

@@ -9,6 +9,7 @@ from sqlite_utils.db import Database
 from anomagent.errors import ConfigurationError
 from anomagent.store.collection_schema import m007_collection
 from anomagent.store.database import now, tables, transaction
+from anomagent.store.prediction_schema import m008_predictions
 from anomagent.store.review_schema import m006_answers
 from anomagent.store.views import m005_views
 
@@ -166,5 +167,6 @@ STEPS: dict[str, Callable[[Database], None]] = {
         m005_views,
         m006_answers,
         m007_collection,
+        m008_predictions,
     )
 }

@@ -10,11 +10,17 @@ TABLES = sql.SQL("""
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, record uuid NOT NULL UNIQUE,
         key text NOT NULL, role text NOT NULL, step text NOT NULL, object text,
         slot integer NOT NULL, model text NOT NULL, image_sha256 text NOT NULL, prompt text NOT NULL,
-        status text NOT NULL CHECK (status IN ('good', 'bad', 'spare')), error text, text text NOT NULL,
+        status text NOT NULL CHECK (status IN ('good', 'bad', 'spare')), error text, text text NOT NULL, odds text,
         finish_reason text NOT NULL, input_tokens bigint NOT NULL, cached_input_tokens bigint NOT NULL,
         output_tokens bigint NOT NULL, usd double precision, seconds double precision NOT NULL,
         created timestamptz NOT NULL DEFAULT now(),
         client text NOT NULL DEFAULT current_setting('application_name'));
+    DO $$ BEGIN
+        IF NOT EXISTS (
+            SELECT FROM information_schema.columns WHERE table_schema = current_schema()
+            AND table_name = 'anomagent_calls' AND column_name = 'odds')
+        THEN ALTER TABLE anomagent_calls ADD COLUMN odds text; END IF;
+    END $$;
     CREATE INDEX IF NOT EXISTS anomagent_calls_by_key ON anomagent_calls (key);
     CREATE UNIQUE INDEX IF NOT EXISTS anomagent_calls_good ON anomagent_calls (key) WHERE status = 'good';
     CREATE INDEX IF NOT EXISTS anomagent_calls_by_worker ON anomagent_calls (client)
@@ -29,7 +35,10 @@ TABLES = sql.SQL("""
         life integer NOT NULL DEFAULT 0, usd double precision NOT NULL DEFAULT 0,
         back double precision NOT NULL DEFAULT 0);
 """)
-"""All of the schema, made by whoever comes first. The lock's number is our own; it is held until the end."""
+"""All of the schema, made by whoever comes first. The lock's number is our own; it is held until the end.
+
+`odds` came later: the table is changed, and locked for it, only where it lacks the column.
+"""
 
 _LIST = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
 _VALUES = sql.SQL(", ").join(sql.Placeholder(column) for column in COLUMNS)

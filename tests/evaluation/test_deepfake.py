@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from anomagent.benchmark.annotations import AnnotationSet, BadEntry, ImageAnnotations
+from anomagent.benchmark.verdicts import read_verdict
 from anomagent.errors import UsageError
 from anomagent.evaluation.deepfake import (
     Verdicts,
@@ -13,7 +14,6 @@ from anomagent.evaluation.deepfake import (
     detect,
     keep_images,
     read_answers,
-    read_verdict,
     read_verdicts,
 )
 from anomagent.evaluation.pairing import Missing, pair_up

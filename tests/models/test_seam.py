@@ -62,6 +62,7 @@ async def test_a_row_says_everything_about_a_request(image: ImageRef) -> None:
         "status": "good",
         "error": None,
         "text": LIST,
+        "odds": None,
         "finish_reason": "stop",
         "input_tokens": 1000,
         "cached_input_tokens": 600,

@@ -52,6 +52,7 @@ def attempt(key: str = "k", status: Literal["good", "bad"] = "good", **changes: 
         "status": status,
         "error": None if status == "good" else "malformed",
         "text": '{"issues": []}',
+        "odds": None,
         "finish_reason": "stop",
         "input_tokens": 11,
         "cached_input_tokens": 5,
