@@ -4,7 +4,7 @@ import os
 import webbrowser
 from importlib.util import find_spec
 from threading import Thread
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -12,6 +12,7 @@ from anomagent.cli import review_agreement, review_files
 from anomagent.cli.console import complain, note
 from anomagent.cli.options import WorkspaceOption, settings_of
 from anomagent.errors import ConfigurationError, UsageError
+from anomagent.report.plain import printable
 
 if TYPE_CHECKING:
     from anomagent.review.desk import Desk
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from anomagent.store import Workspace
 
 TOKEN_VARIABLE = "ANOMAGENT_REVIEW_TOKEN"
+STEP = "review"
+"""Under which a review's rules are kept among the steps of the data set."""
 
 app = typer.Typer()
 app.command()(review_agreement.agreement)
@@ -50,14 +53,16 @@ def review(
     people: Annotated[int, typer.Option(min=1, metavar="K", help="To how many.")] = 2,
     adjudicator: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Who decides where others disagree; may be given several times."),
+        typer.Option(
+            metavar="NAME", help="Who decides where others disagree or are unsure; may be given several times."
+        ),
     ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in this machine's browser.")] = False,
 ) -> None:
     """Serve the review page: one candidate at a time, one question, one key an answer. Ends with Ctrl-C.
 
     Answers are appended to the workspace as they are given, each with who, when and how long; nobody sees those of
-    others. Every process that serves the same workspace takes part in the same review.
+    others. One server serves a workspace; other machines and people open its page.
 
     Example: `anomagent review --overlap 0.1 --people 2 --adjudicator Ada`
     """
@@ -68,19 +73,20 @@ def review(
     if find_spec("starlette") is None or find_spec("uvicorn") is None:
         raise ConfigurationError("the review needs an extra: pip install 'anomagent[review]'")
     from anomagent.review.app import create_app
+    from anomagent.review.claim import claimed
+    from anomagent.review.names import tidy_name
     from anomagent.review.routing import Rules
     from anomagent.review.security import check_token, is_loopback
     from anomagent.review.serving import listen, serve, url_of
-    from anomagent.review.sessions import tidy_name
     from anomagent.store import Workspace
 
     check_token(host, token)
     rules = Rules(overlap, people, tuple(tidy_name(name) for name in adjudicator or []))
     store = Workspace.open(settings_of(workspace=workspace).workspace, create=False)
-    with listen(host, port) as listener:
-        url = url_of(host, listener)
-        desk = _open_desk(store, run, rules)
+    with claimed(store) as claim, listen(host, port) as listener:
+        desk, url = _open_desk(store, run, rules), url_of(host, listener)
         application = create_app(desk, host, token)
+        claim.tell(url)
         note(f"review at {url} (Ctrl-C ends it)")
         if not is_loopback(host):
             note("names, token and images cross the network in plain HTTP; anywhere but at home use an SSH tunnel")
@@ -98,11 +104,30 @@ def _open_desk(store: "Workspace", run: str | None, rules: "Rules") -> "Desk":
     queue = Queue.load(store, run, rules)
     if queue.missing:
         complain(f"{queue.missing:,} images are left out: their files are not in the workspace; analyse them again")
-    counts = queue.progress("")["all"]
-    if not counts["candidates"]:
+    if not queue.size:
         where = f"run {run}" if run else f"workspace {store.path}"
         raise UsageError(
             f"{where}: no anomalies to review; analyse images first, or choose another --workspace or --run"
         )
-    note(f"{counts['candidates']:,} candidates, {counts['open']:,} of them open")
+    note(f"{queue.size:,} candidates, {queue.open:,} of them open")
+    _note_rules(store, run, rules)
     return Desk(store, queue)
+
+
+def _note_rules(store: "Workspace", run: str | None, rules: "Rules") -> None:
+    """Keep what this review asks for, and say where the last one asked for something else."""
+    from anomagent.store.steps import dataset_step, read_steps
+
+    asked = {"run": run, **rules.described()}
+    last = next((step["settings"] for step in reversed(read_steps(store)) if step["step"] == STEP), asked)
+    differing = [f"{name} {_shown(last.get(name))}" for name in asked if last.get(name) != asked[name]]
+    if differing:
+        complain(f"the last review of this workspace had other rules: {', '.join(differing)}")
+    with dataset_step(store, STEP, asked):
+        pass
+
+
+def _shown(value: object) -> str:
+    """A rule of the last time, which anybody may have written into the file."""
+    text = ", ".join(map(str, cast(list[object], value))) if isinstance(value, list) else str(value)
+    return printable(text)[:200] or "none"

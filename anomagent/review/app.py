@@ -22,12 +22,15 @@ from anomagent.review.desk import Desk, NotThere
 from anomagent.review.guidelines import GUIDELINES, QUESTION, REASON_CHOICES, VERDICT_CHOICES
 from anomagent.review.images import is_hash, show_image
 from anomagent.review.security import Guard, Hosts
-from anomagent.review.sessions import Attempts, Session, Sessions, read_key
+from anomagent.review.sessions import Attempts, EndedSessions, Session, Sessions, read_key
 from anomagent.review.threads import in_thread
+from anomagent.store.reviews import IdTakenError
 
 STATIC: Final = Path(__file__).parent / "static"
 _IMAGES_AT_ONCE = 3
 """Each may need some hundred megabytes while it is converted."""
+_AT_ONCE = 32
+"""Each needs a thread and a connection to the database, for milliseconds."""
 _FOREVER = "private, max-age=31536000, immutable"
 """An image is named by its content, so it never changes. Private: no proxy may show it to somebody else."""
 
@@ -51,27 +54,31 @@ def create_app(desk: Desk, host: str, token: str | None = None) -> ASGIApp:
         exception_handlers={
             HTTPException: _refused,
             NotThere: _failed,
+            IdTakenError: _taken,
             UsageError: _failed,
             StoreError: _failed,
             ClientDisconnect: _gone,
             Exception: _fault,
         },
     )
-    sessions = Sessions(read_key(desk.workspace.path), token)
+    sessions = Sessions(read_key(desk.workspace.path), token, ended=EndedSessions(desk.workspace.path))
     app.state.decoding = Semaphore(_IMAGES_AT_ONCE)
-    app.state.office = api.Office(desk, sessions, Attempts(), token)
+    app.state.office = api.Office(desk, sessions, Attempts(), token, Semaphore(_AT_ONCE))
     return Guard(app, Hosts(host))
 
 
 async def home(request: Request) -> Response:
-    """GET /: the page of whoever is signed in, else the form to do so."""
+    """GET /: the page of whoever is signed in, else the form to do so.
+
+    The form has a session, and a cookie, of its own: whoever comes without cookies never loses those that are there.
+    """
     office = api.office_of(request)
-    session = office.session_of(request)
+    session = office.session_of(request) or office.form_of(request)
     if session is not None:
         return _page(office, session)
     session, cookie = office.sessions.issue()
     response = _page(office, session)
-    api.set_cookie(response, office, cookie)
+    api.set_cookie(response, office.sessions.form_cookie, cookie)
     return response
 
 
@@ -123,6 +130,10 @@ async def _failed(request: Request, error: Exception) -> Response:
         return _error(404, message)
     _log.error("%s", error)
     return _error(503, message, {"Retry-After": "5"})
+
+
+async def _taken(request: Request, error: Exception) -> Response:
+    return _error(409, str(error))
 
 
 async def _gone(request: Request, error: Exception) -> Response:

@@ -28,7 +28,7 @@ class Classifier:
     def __init__(self, workspace: Workspace, shelf: Shelf, lock: RLock) -> None:
         self._workspace, self._shelf = workspace, shelf
         self._news = Condition(lock)
-        self._working = False
+        self._working = self._stopped = False
 
     def start(self) -> None:
         """Begin with what is not classified."""
@@ -37,6 +37,10 @@ class Classifier:
         else:
             self._working = True
             Thread(target=self._read_all, name="kinds", daemon=True).start()
+
+    def stop(self) -> None:
+        """Read no further: another shelf has taken this one's place."""
+        self._stopped = True
 
     def wait(self, until: float) -> bool:
         """Wait for further kinds until a moment of `time.monotonic`; False where there are none to wait for.
@@ -60,7 +64,7 @@ class Classifier:
         try:
             # A kind that stays unknown is read where it is needed, and that says what is wrong with the workspace.
             with suppress(AnomagentError):
-                while self._shelf.unclassified:
+                while self._shelf.unclassified and not self._stopped:
                     self._read_chunk(_BREATH)
         finally:
             with self._news:

@@ -1,5 +1,6 @@
 """What the server does, apart from HTTP: candidates go out, answers come in. All of it blocks and is thread-safe."""
 
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -12,7 +13,8 @@ from anomagent.review.queue import Queue
 from anomagent.review.requests import AnswerBody, NextQuery, UndoBody
 from anomagent.state.reviews import Answer
 from anomagent.store.candidates import Candidate, candidate_texts
-from anomagent.store.reviews import read_answers
+from anomagent.store.database import iso
+from anomagent.store.reviews import Outcome
 from anomagent.store.workspace import Workspace
 
 Reply = dict[str, Any]
@@ -58,32 +60,46 @@ class Desk:
             raise NotThere(f"candidate {id} is gone")
         return found
 
-    def answer(self, annotator: str, body: AnswerBody) -> Reply:
-        """Append an answer: once, however often it is sent. Raises `NotThere` for an unknown candidate."""
-        self._candidate(body.item)
-        stored = self._append(annotator, body.model_dump())
-        return {"stored": stored, "progress": self._queue.progress(annotator)}
+    def answer(self, annotator: str, body: AnswerBody, received: datetime | None = None) -> Reply:
+        """Append an answer: once, however often it is sent; of two, the one that was given last counts.
 
-    def undo(self, annotator: str, body: UndoBody) -> Reply:
+        `received`: the moment from which its age counts back; without one, now. Raises `UsageError` for an unknown
+        candidate, `IdTakenError` where its id is another answer's.
+        """
+        said = body.model_dump(include={"verdict", "reason", "note", "seconds"})
+        outcome = self._queue.answer(self._given(annotator, body, said, received), body.age > 0)
+        self._count(outcome)
+        return {"stored": outcome.stored, "progress": self._queue.progress(annotator)}
+
+    def undo(self, annotator: str, body: UndoBody, received: datetime | None = None) -> Reply:
         """Withdraw this person's answer and return the candidate, with what was answered.
 
-        Sent again, it changes nothing more and returns the same. Raises `NotThere` for an unknown candidate or where
-        no answer of this person stands.
+        An undo of another answer than the one that stands withdraws nothing and returns that one. Sent again, it
+        changes nothing more and returns the same. Raises `NotThere` for an unknown candidate or where no answer of this
+        person stands, `IdTakenError` where its id is another answer's.
         """
         candidate = self._candidate(body.item)
-        self._queue.refresh()
-        was = self._queue.standing(annotator, body.item)
-        if was is None or not self._append(annotator, {**body.model_dump(), "verdict": "WITHDRAWN"}):
-            was = self._withdrawn_by(annotator, body)
-        if was is None:
+        undo = self._given(annotator, body, {"verdict": "WITHDRAWN"}, received)
+        outcome = self._queue.withdraw(undo, body.answer, body.age > 0)
+        self._count(outcome)
+        if outcome.before is None:
             raise NotThere("there is no answer of yours to undo")
         item = self._item(annotator, candidate)
-        return {"item": item, "was": _said(was), "progress": self._queue.progress(annotator)}
+        return {"item": item, "was": _said(outcome.before), "progress": self._queue.progress(annotator)}
 
     def progress(self, annotator: str) -> Reply:
         """How far this person and all together are."""
         self._queue.refresh()
         return self._queue.progress(annotator)
+
+    def known_as(self, name: str) -> str | None:
+        """How somebody whose name differs by its case alone is spelled; None where there is nobody."""
+        self._queue.refresh()
+        return self._queue.known_as(name)
+
+    def settle(self) -> None:
+        """Wait until candidates that are being read again are there."""
+        self._queue.settle()
 
     def filters(self) -> Reply:
         """What candidates can be filtered by."""
@@ -93,27 +109,18 @@ class Desk:
     def _candidate(self, id: int) -> Candidate:
         candidate = self._queue.get(id)
         if candidate is None:
-            raise NotThere(f"there is no candidate {id} in this review")
+            raise NotThere(f"there is no candidate {id}")
         return candidate
 
-    def _append(self, annotator: str, body: Reply) -> bool:
-        """Whether the answer is new."""
-        anomaly = body.pop("item")
-        capacity = self._queue.capacity(annotator)
-        stored = self._queue.answer(Answer(**body, anomaly=anomaly, annotator=annotator, capacity=capacity))
-        with self._counting:
-            self.stored += stored
-        return stored
+    def _given(self, annotator: str, body: AnswerBody | UndoBody, said: Reply, received: datetime | None) -> Answer:
+        """An answer of this person, dated back to the moment at which it was given."""
+        about = {"id": body.id, "anomaly": body.item, "annotator": annotator}
+        moment = (received or datetime.now(UTC)) - timedelta(seconds=body.age)
+        return Answer(**about, **said, capacity=self._queue.capacity(annotator), created=iso(moment))
 
-    def _withdrawn_by(self, annotator: str, body: UndoBody) -> Answer | None:
-        """The answer that an undo, sent for a second time, withdrew at its first. Rare, so it may read all answers."""
-        stood = None
-        for _, answer in read_answers(self.workspace):
-            if answer.annotator == annotator and answer.anomaly == body.item:
-                if answer.id == body.id:
-                    return stood
-                stood = answer
-        return None
+    def _count(self, outcome: Outcome) -> None:
+        with self._counting:
+            self.stored += outcome.stored
 
     def _item(self, annotator: str, candidate: Candidate) -> Reply:
         texts = candidate_texts(self.workspace, candidate.id)

@@ -1,78 +1,98 @@
-"""Which candidate a person is asked about next, and what all have said so far: in memory, over the workspace's store.
+"""What a review holds in memory: its candidates, what all have said so far, and who is asked what next.
 
-Candidates of one image come together. Everybody goes through the images in the same order, from another place: a person
-who is new starts in the middle of the widest stretch between the others. Images that one has begun come first, images
-that somebody else is at come late, and what was skipped comes last. What was handed out is kept for that person for
-some minutes, and is not handed to more people than it wants. Answers are appended to the store and then read back from
-there, so that any number of servers on one workspace agree.
+Answers are appended to the store and then read back from there, so that what other processes append counts as well.
+Where images are analysed or dropped meanwhile, the candidates are read again in the background.
 """
 
+import logging
 import time
-from collections import Counter
 from collections.abc import Callable
-from threading import RLock
+from threading import RLock, Thread
 from typing import Any, Final, Self
 
-from anomagent.errors import UsageError
-from anomagent.review.bits import bits_of, first_from, span
+from anomagent.errors import AnomagentError
 from anomagent.review.classifier import Classifier
+from anomagent.review.names import spelled_before
+from anomagent.review.picking import Picker
 from anomagent.review.routing import Rules
 from anomagent.review.shelf import Filters, Shelf
 from anomagent.review.votes import Person, Votes
 from anomagent.state.reviews import VERDICTS, Answer, Capacity
-from anomagent.store.candidates import Candidate, read_candidates
-from anomagent.store.reviews import AnswerFeed, append_answers, read_standing
+from anomagent.store.candidates import Candidate, CandidateTable, find_candidate, read_candidates
+from anomagent.store.reviews import AnswerFeed, Outcome, give_answer, read_standing, withdraw_answer
 from anomagent.store.workspace import Workspace
 
 __all__ = ["Filters", "Queue", "Rules"]
 
-LEASE_SECONDS: Final = 600.0
-"""How long a candidate that was handed out is kept for that person."""
-_MOST_LEASES: Final = 4
-"""Of one person: what is on the screen, in some tabs. Who skips through everything keeps nobody else from it."""
-
+RELOAD_SECONDS: Final = 30.0
+"""So long after candidates were read they are not read again: it takes seconds, and analyses come one by one."""
 _PATIENCE: Final = 5.0
 """Seconds that a search by kind waits for kinds that are still being read."""
+
+_log = logging.getLogger(__name__)
 
 
 class Queue:
     """The review of a run, or of a whole workspace. Safe for threads; every method takes milliseconds."""
 
     def __init__(
-        self, workspace: Workspace, shelf: Shelf, rules: Rules, clock: Callable[[], float], missing: int
+        self, workspace: Workspace, run_id: str | None, rules: Rules, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.missing = missing
-        """Images left out because their file is not in the workspace."""
-        self._workspace, self._shelf, self._rules, self._clock = workspace, shelf, rules, clock
-        self._votes, self._feed = Votes(shelf, rules), AnswerFeed(workspace)
-        self._lock = RLock()
-        self._classifier = Classifier(workspace, shelf, self._lock)
-
-    @classmethod
-    def load(
-        cls, workspace: Workspace, run_id: str | None, rules: Rules, *, clock: Callable[[], float] = time.monotonic
-    ) -> Self:
         """Read candidates and answers. Kinds of many candidates that were never read are read in the background.
 
         `clock` gives seconds that never go back. Raises `UsageError` where there is no such run or nothing was
         analysed.
         """
-        table = read_candidates(workspace, run_id, contents=rules.overlap > 0)
-        queue = cls(workspace, Shelf(table), rules, clock, table.missing)
-        queue.refresh()
-        queue._classifier.start()
-        return queue
+        self._workspace, self._run, self._rules, self._clock = workspace, run_id, rules, clock
+        self._lock, self._feed = RLock(), AnswerFeed(workspace)
+        self._reload: Thread | None = None
+        self._not_before = 0.0
+        self._mark = self._feed.mark()
+        table = self._read()
+        self.missing = table.missing
+        """Images left out because their file is not in the workspace."""
+        self._picker, self._classifier = self._open(table)
+        self._classifier.start()
+
+    @classmethod
+    def load(
+        cls, workspace: Workspace, run_id: str | None, rules: Rules, *, clock: Callable[[], float] = time.monotonic
+    ) -> Self:
+        """As the constructor."""
+        return cls(workspace, run_id, rules, clock)
 
     @property
     def unclassified(self) -> int:
         """How many candidates there are whose kind is still to be read."""
         return self._shelf.unclassified.bit_count()
 
-    def refresh(self) -> None:
-        """Take in the answers that other processes have appended."""
-        answers = self._feed.read(self._votes.seen)
+    @property
+    def size(self) -> int:
+        """How many candidates there are."""
+        return self._shelf.size
+
+    @property
+    def open(self) -> int:
+        """About how many candidates somebody is still to be asked."""
         with self._lock:
+            return (self._votes.open_to("annotator") | self._votes.open_to("adjudicator")).bit_count()
+
+    def refresh(self) -> None:
+        """Take in the answers that others have appended, and see whether candidates are others now."""
+        mark = self._feed.mark()
+        with self._lock:
+            answers = self._feed.read(self._votes.seen)
             self._votes.take(answers)
+            if mark != self._mark and self._reload is None and self._clock() >= self._not_before:
+                self._reload = Thread(target=self._read_again, name="candidates", daemon=True)
+                self._reload.start()
+
+    def settle(self) -> None:
+        """Wait until candidates that are being read again are there."""
+        with self._lock:
+            reload = self._reload
+        if reload is not None:
+            reload.join()
 
     def next(self, annotator: str, filters: Filters, after: int | None = None) -> Candidate | None:
         """The candidate that this person is to look at, from now on kept for them; None where nothing is left.
@@ -82,68 +102,62 @@ class Queue:
         """
         with self._lock:
             until = time.monotonic() + _PATIENCE
-            found = self._hand_out(annotator, filters, after)
+            found = self._picker.hand_out(annotator, filters, after)
             while found is None and filters.kind is not None and self._classifier.wait(until):
-                found = self._hand_out(annotator, filters, after)
+                found = self._picker.hand_out(annotator, filters, after)
             return None if found is None else self._candidate(found)
 
     def upcoming(self, annotator: str, filters: Filters, skip: set[int], count: int = 3) -> list[Candidate]:
         """What would come next, without those in `skip`; nothing is kept for anybody."""
         with self._lock:
-            person = self._votes.person(annotator)
-            left = self._pool(annotator, filters) & ~self._bits(skip)
-            found: list[int] = []
-            while len(found) < count and (position := self._pick(person, left)) is not None:
-                found.append(position)
-                left &= ~(1 << position)
-            return [self._candidate(position) for position in found]
+            return [self._candidate(position) for position in self._picker.upcoming(annotator, filters, skip, count)]
 
     def get(self, id: int) -> Candidate | None:
-        """A candidate by its id; None where it is not part of this review."""
-        position = self._shelf.position(id)
-        return None if position is None else self._candidate(position)
+        """A candidate by its id, also one that a later analysis has replaced; None where there is no such one."""
+        with self._lock:
+            position = self._shelf.position(id)
+            if position is not None:
+                return self._candidate(position)
+        return find_candidate(self._workspace, id)
 
-    def answer(self, answer: Answer) -> bool:
-        """Append an answer; False where its id is known, so that it was there already.
-
-        What was withdrawn is kept for that person again. Raises `UsageError` for a candidate that is not part of this
-        review, `StoreError` where the answer could not be stored.
-        """
-        position = self._shelf.position(answer.anomaly)
-        if position is None:
-            raise UsageError(f"candidate {answer.anomaly} is not part of this review; load the page again")
-        new = append_answers(self._workspace, [answer]) > 0
+    def answer(self, answer: Answer, aged: bool = False) -> Outcome:
+        """Append an answer, also about a candidate that is no part of the review any more; see `give_answer`."""
+        outcome = give_answer(self._workspace, answer, aged)
         self.refresh()
-        if new and answer.verdict == "WITHDRAWN":
-            with self._lock:
-                self._lease(self._votes.person(answer.annotator), position)
-        return new
+        return outcome
+
+    def withdraw(self, undo: Answer, withdrawn: str | None = None, aged: bool = False) -> Outcome:
+        """Append an undo; what was withdrawn is kept for that person again. See `withdraw_answer`."""
+        outcome = withdraw_answer(self._workspace, undo, withdrawn, aged)
+        self.refresh()
+        with self._lock:
+            person, position = self._votes.person(undo.annotator), self._shelf.position(undo.anomaly)
+            if outcome.stored and position is not None and not person.answered >> position & 1:
+                self._picker.keep(person, position)
+        return outcome
 
     def standing(self, annotator: str, id: int) -> Answer | None:
         """What this person says of a candidate, as it is in the store; None where nothing, or it was withdrawn."""
-        position, person = self._shelf.position(id), self._votes.people.get(annotator)
-        if position is None or person is None or not person.answered >> position & 1:
-            return None  # by far the most frequent case
+        with self._lock:
+            position, person = self._shelf.position(id), self._votes.people.get(annotator)
+            if position is not None and not (person and person.answered >> position & 1):
+                return None  # by far the most frequent case
         return read_standing(self._workspace, annotator, id)
 
     def progress(self, annotator: str) -> dict[str, Any]:
         """How far this person and all are.
 
-        mine: standing answers by verdict, and how many candidates are left for this person. all: candidates; decided,
-        about which nobody is to be asked any more, and open; accept, reject and unsure by what follows so far; people
-        who have answered.
+        mine: standing answers by verdict, and how many candidates are left for this person. all: candidates; answered,
+        those with a standing answer of anybody; people who have answered. What the others say is not in it.
         """
         with self._lock:
             votes, person = self._votes, self._votes.people.get(annotator) or Person()
-            left = votes.open_to(self.capacity(annotator)) & ~person.answered
-            undecided = votes.open_to("annotator") | votes.open_to("adjudicator")
             mine = {verdict.lower(): person.said[verdict].bit_count() for verdict in VERDICTS}
-            every = {verdict.lower(): votes.decided[verdict].bit_count() for verdict in VERDICTS}
+            left, answered = self._picker.left(annotator).bit_count(), votes.answered.bit_count()
             people = sum(each.answered > 0 for each in votes.people.values())
-        size, still_open = self._shelf.size, undecided.bit_count()
         return {
-            "mine": {"answered": sum(mine.values()), **mine, "left": left.bit_count()},
-            "all": {"candidates": size, "decided": size - still_open, "open": still_open, **every, "people": people},
+            "mine": {"answered": sum(mine.values()), **mine, "left": left},
+            "all": {"candidates": self.size, "answered": answered, "people": people},
         }
 
     def sources(self) -> list[str]:
@@ -154,87 +168,44 @@ class Queue:
         """In which capacity this person answers."""
         return self._rules.capacity_of(annotator)
 
-    def _hand_out(self, annotator: str, filters: Filters, after: int | None) -> int | None:
-        person = self._votes.person(annotator)
-        pool = self._pool(annotator, filters)
-        passed = self._bits(set() if after is None else {after})
-        person.skipped |= passed & ~person.answered
-        pool &= ~passed
-        if pool and not pool & ~person.skipped:
-            person.skipped = 0  # round again
-        found = self._pick(person, pool)
-        if found is not None:
-            self._lease(person, found)
-        return found
+    def known_as(self, name: str) -> str | None:
+        """How an adjudicator or somebody who was here before spells this name; None where it is that, or a new one."""
+        with self._lock:
+            return spelled_before(name, [*self._rules.adjudicators, *self._votes.people])
 
-    def _pool(self, annotator: str, filters: Filters) -> int:
-        """What this person may be asked about."""
-        votes, shelf = self._votes, self._shelf
-        bits = votes.open_to(self.capacity(annotator)) & shelf.matching(filters)
-        if filters.kind is not None:
-            bits &= shelf.of_kind(filters.kind)
-        if filters.unsure:
-            bits &= votes.decided["UNSURE"] | votes.disputed
-        return bits & ~votes.person(annotator).answered & ~self._kept_for_others(annotator)
+    @property
+    def _shelf(self) -> Shelf:
+        return self._picker.shelf
 
-    def _pick(self, person: Person, pool: int) -> int | None:
-        """The best of a pool: in an image that was begun, else in one where nobody else is, else any; skipped last."""
-        place, fresh = person.place, pool & ~person.skipped
-        if place is None:
-            start, here = self._start(), 0
-        else:
-            image = self._shelf.neighbours(place)
-            start, here = image.start, span(image.start, image.stop)
-        best = fresh & here or fresh & person.begun or fresh & ~self._busy(person) or fresh or pool
-        return first_from(best, start)
+    @property
+    def _votes(self) -> Votes:
+        return self._picker.votes
 
-    def _start(self) -> int:
-        """Where a new person begins: in the middle of the widest stretch without anybody, going round."""
-        places = sorted(place for each in self._votes.people.values() if (place := each.place) is not None)
-        if not places:
-            return 0
-        following = [*places[1:], places[0] + self._shelf.size]
-        widest = max(zip(places, following, strict=True), key=lambda pair: pair[1] - pair[0])
-        return sum(widest) // 2 % self._shelf.size
+    def _read(self) -> CandidateTable:
+        return read_candidates(self._workspace, self._run, contents=self._rules.overlap > 0)
 
-    def _busy(self, person: Person) -> int:
-        """The images that other people are at."""
-        bits = 0
-        for each in self._votes.people.values():
-            if each is not person:
-                for position in self._live(each):
-                    image = self._shelf.neighbours(position)
-                    bits |= span(image.start, image.stop)
-        return bits
+    def _open(self, table: CandidateTable) -> tuple[Picker, Classifier]:
+        """Candidates with all answers about them."""
+        shelf = Shelf(table)
+        votes = Votes(shelf, self._rules)
+        votes.take(self._feed.read())
+        return Picker(shelf, votes, self._rules, self._clock), Classifier(self._workspace, shelf, self._lock)
 
-    def _kept_for_others(self, annotator: str) -> int:
-        """Candidates that are with as many other people already as they want."""
-        capacity = self.capacity(annotator)
-        kept = Counter(
-            position
-            for name, person in self._votes.people.items()
-            if name != annotator and self.capacity(name) == capacity
-            for position in self._live(person)
-        )
-        return bits_of(
-            (each for each, count in kept.items() if count >= self._votes.wanted(each).people), self._shelf.size
-        )
-
-    def _live(self, person: Person) -> list[int]:
-        now = self._clock()
-        return [position for position, until in person.leases.items() if until > now]
-
-    def _lease(self, person: Person, position: int) -> None:
-        """Keep a candidate for this person, who is now there."""
-        person.given = position
-        person.leases.pop(position, None)
-        person.leases[position] = self._clock() + LEASE_SECONDS
-        for oldest in list(person.leases)[:-_MOST_LEASES]:
-            del person.leases[oldest]
-
-    def _bits(self, ids: set[int]) -> int:
-        places = map(self._shelf.position, ids)
-        return bits_of((place for place in places if place is not None), self._shelf.size)
+    def _read_again(self) -> None:
+        """Replace the candidates by those of now; where they cannot be read, the old ones stay."""
+        try:
+            mark = self._feed.mark()
+            picker, classifier = self._open(self._read())
+            with self._lock:
+                picker.take_over(self._picker)
+                self._classifier.stop()
+                self._picker, self._classifier, self._mark = picker, classifier, mark
+            classifier.start()
+        except AnomagentError as error:
+            _log.warning("candidates could not be read again: %s", error)
+        finally:
+            with self._lock:
+                self._reload, self._not_before = None, self._clock() + RELOAD_SECONDS
 
     def _candidate(self, position: int) -> Candidate:
         return self._shelf.candidate(position, self._classifier.kind(position))

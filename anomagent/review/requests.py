@@ -1,21 +1,26 @@
 """What may be asked, and nothing else: bodies and queries, checked before anything is done for them."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, Self, TypeVar
+from asyncio import timeout
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from anomagent.benchmark.kinds import Kind
 from anomagent.report.plain import printable
 from anomagent.review.queue import Filters
-from anomagent.state.reviews import LONGEST_NOTE, Reason, Verdict
+from anomagent.state.reviews import LONGEST_NOTE, FittingReason, Verdict
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 LARGEST_BODY: Final = 64 * 1024
 """Bytes."""
+_PATIENCE: Final = 30.0
+"""Seconds that a body may take: a telephone's connection is slow at times."""
+LONGEST_AGE: Final = 30 * 86_400.0
+"""Seconds that a device may have kept an answer."""
 _LARGEST_ID = 2**63 - 1
 """What SQLite can hold."""
 
@@ -36,6 +41,7 @@ _AnswerId = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z
 _ItemId = Annotated[int, Field(ge=1, le=_LARGEST_ID)]
 _QueryId = Annotated[_ItemId, BeforeValidator(_number)]
 _Severity = Annotated[int, BeforeValidator(_number), Field(ge=0, le=100)]
+_Age = Annotated[float, Field(ge=0, le=LONGEST_AGE, allow_inf_nan=False)]
 _Note = Annotated[Annotated[str, Field(max_length=LONGEST_NOTE)] | None, BeforeValidator(_tidy_note)]
 
 
@@ -56,15 +62,11 @@ class AnswerBody(_Strict):
     id: _AnswerId
     item: _ItemId
     verdict: Verdict
-    reason: Reason | None = None
+    reason: FittingReason = None
     note: _Note = None
     seconds: float | None = Field(default=None, ge=0, le=86_400, allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _reason_fits(self) -> Self:
-        if self.reason and self.verdict != "REJECT":
-            raise ValueError("a reason belongs to REJECT alone")
-        return self
+    age: _Age = 0.0
+    """Seconds since it was given, on the device's clock."""
 
 
 class UndoBody(_Strict):
@@ -72,6 +74,9 @@ class UndoBody(_Strict):
 
     id: _AnswerId
     item: _ItemId
+    answer: _AnswerId | None = None
+    """The answer that it withdraws; without one, whichever stands."""
+    age: _Age = 0.0
 
 
 class NextQuery(_Strict):
@@ -90,20 +95,32 @@ class NextQuery(_Strict):
 
 
 async def read_body(request: "Request", model: type[_Body]) -> _Body:
-    """The request's JSON. Raises `HTTPException`: 415 for another type, 413 for a large body, 400 for a wrong one."""
+    """The request's JSON.
+
+    Raises `HTTPException`: 415 for another type, 413 for a large body, 408 for a slow one, 400 for a wrong one.
+    """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise HTTPException(415, "send application/json")
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413, f"the body is larger than {LARGEST_BODY // 1024} KB")
+    try:
+        async with timeout(_PATIENCE):
+            body = await _read(request)
+    except TimeoutError:
+        raise HTTPException(408, "the body did not come to its end in time") from None
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is no JSON") from None
     return _checked(model, value)
+
+
+async def _read(request: "Request") -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            raise HTTPException(413, f"the body is larger than {LARGEST_BODY // 1024} KB")
+    return bytes(body)
 
 
 def read_query(request: "Request", model: type[_Body]) -> _Body:

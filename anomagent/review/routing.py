@@ -1,14 +1,17 @@
 """Who is asked about a candidate: how many people, whether one of them is an adjudicator, and what follows from it.
 
-A candidate wants one standing answer, or `Rules.people` of them where it is chosen for overlap. Where that many are
-given and as many accept as reject (nobody, where all are unsure), it wants one more person, until more are of one mind.
-Where adjudicators are named, that person is one of them as soon as two people disagree or are unsure; one person's
-UNSURE goes to a second annotator first. An adjudicator's answer closes the candidate. Everything here is pure.
+A candidate wants one standing answer, or `Rules.people` of them where it is chosen for overlap. Then:
+
+Without adjudicators, as many who accept as reject (nobody, where all are unsure) want one more person, until more are
+of one mind. With adjudicators, only those who all accept or all reject settle it, and only where no more are unsure
+than sure; one person's UNSURE goes to a second annotator, everything else to an adjudicator, whose answer closes the
+candidate. An adjudicator's UNSURE goes to another one who has not adjudicated it; where there is none, it is final.
+Everything here is pure.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from anomagent.errors import UsageError
 from anomagent.state.reviews import VERDICTS, Capacity, Verdict
@@ -32,6 +35,11 @@ class Rules:
             raise UsageError(f"overlap {self.overlap}: is a share of the candidates; give a number from 0 to 1")
         if self.people < 1:
             raise UsageError(f"people {self.people}: nobody would be asked; give 1 or more")
+
+    def described(self) -> dict[str, Any]:
+        """The rules as plain data, equal where they ask for the same."""
+        people = self.people if self.overlap else 1
+        return {"overlap": self.overlap, "people": people, "adjudicators": sorted(set(self.adjudicators))}
 
     def capacity_of(self, annotator: str) -> Capacity:
         """In which capacity this person answers."""
@@ -95,15 +103,25 @@ def tally(votes: Iterable[Vote]) -> Tally:
     return Tally(counts["ACCEPT"], counts["REJECT"], counts["UNSURE"], adjudicated)
 
 
-def want(counted: Tally, people: int, adjudicates: bool) -> Want:
-    """Who is still to answer about a candidate that wants `people` answers; `adjudicates`: adjudicators are named."""
+def want(counted: Tally, people: int, adjudicates: bool, adjudicators_left: int) -> Want:
+    """Who is still to answer about a candidate that wants `people` answers.
+
+    `adjudicates`: adjudicators are named; `adjudicators_left`: how many of them have not adjudicated this one.
+    """
     given = counted.accepts + counted.rejects + counted.unsures
     if counted.adjudicated:
-        return SETTLED
+        open_still = counted.adjudicated == "UNSURE" and adjudicators_left > 0
+        return Want(1, "adjudicator") if open_still else SETTLED
     if given < people:
         return Want(people - given, "annotator")
-    if counted.accepts != counted.rejects:
+    if _settles(counted, adjudicates):
         return SETTLED
-    if adjudicates and given > 1:
-        return Want(1, "adjudicator")
-    return Want(1, "annotator")
+    return Want(1, "adjudicator" if adjudicates and given > 1 else "annotator")
+
+
+def _settles(counted: Tally, adjudicates: bool) -> bool:
+    """Whether annotators alone decide it."""
+    if not adjudicates:
+        return counted.accepts != counted.rejects
+    sure = counted.accepts + counted.rejects
+    return sure > 0 and not counted.disputed and sure >= counted.unsures

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SHORTEST_TOKEN: Final = 16
-"""Characters. A token is guessed at most as often as `Attempts` allows."""
+"""Characters: too many to guess. `Attempts` refuses wrong ones, but keeps nobody out who has the right one."""
 
 LONGEST_TOKEN: Final = 500
 """Characters; what the form takes."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
-"""They change nothing, so they need no proof of where they come from."""
+"""They change no answer, so they need no token of the page."""
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -39,6 +39,8 @@ HEADERS: Final = {
 }
 """On every response; one that has a header already keeps its own."""
 
+_OURS: Final = ("/api/", "/images/")
+"""For our own page alone, also where nothing is changed: what is handed out is kept from others for a while."""
 _AUTHORITY = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]{1,5})?")
 
 
@@ -132,6 +134,8 @@ class Guard:
         host = headers.get("host", "")
         if not self._hosts.know(host):
             return "this server does not go by that name; open the address that it printed at its start"
+        if scope["path"].startswith(_OURS) and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return "another site's page asks for this"
         if scope["method"] in SAFE_METHODS:
             return None
         if headers.get("origin") not in (f"http://{host}", f"https://{host}"):

@@ -6,21 +6,21 @@ import json
 import os
 import secrets
 import time
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from anomagent.errors import StoreError, UsageError
-from anomagent.report.plain import printable
-from anomagent.state.reviews import LONGEST_NAME
+from anomagent.errors import StoreError
 
 LIFETIME: Final = 14 * 24 * 3600
 """Seconds that a session lasts, from signing in."""
 KEY_FILE: Final = "review.key"
 """In the workspace: what cookies are signed with, readable by its owner alone."""
+ENDED_FILE: Final = "review.ended"
+"""In the workspace: which sessions were ended."""
 WRONG_TOKENS: Final = 10
 """So many wrong tokens of one address are looked at ..."""
 WINDOW: Final = 600.0
@@ -28,7 +28,6 @@ WINDOW: Final = 600.0
 
 _KEY_BYTES = 32
 _MOST_ADDRESSES = 10_000
-_ENDED = b"ended"
 
 
 @dataclass(frozen=True)
@@ -42,19 +41,54 @@ class Session:
     """Unix time."""
 
 
+class EndedSessions:
+    """Sessions that were ended by signing out, kept in the workspace until they would have expired."""
+
+    def __init__(self, folder: Path | None = None, clock: Callable[[], float] = time.time) -> None:
+        """Without a folder they are known until the process ends. Raises `StoreError` where the file cannot be read."""
+        self._path, self._clock = folder and folder / ENDED_FILE, clock
+        self._issued = self._read()
+
+    def __contains__(self, session: Session) -> bool:
+        """Whether this session was ended."""
+        return session.id in self._issued
+
+    def add(self, session: Session) -> None:
+        """Note that a session has ended, which it has even where that cannot be written: then raises `StoreError`."""
+        oldest = self._clock() - LIFETIME
+        self._issued = {id: issued for id, issued in self._issued.items() if issued >= oldest}
+        self._issued[session.id] = session.issued
+        if self._path is not None:
+            lines = "".join(f"{id} {issued}\n" for id, issued in self._issued.items())
+            with _one_line(self._path):
+                _write_beside(self._path, lines.encode()).replace(self._path)
+
+    def _read(self) -> dict[str, int]:
+        if self._path is None or not self._path.exists():
+            return {}
+        with _one_line(self._path):
+            pairs = (line.split() for line in self._path.read_text().splitlines())
+            return {id: int(issued) for id, issued in pairs}
+
+
 class Sessions:
-    """Sessions live in signed cookies, so a server that was started anew still knows everybody.
+    """Sessions live in signed cookies, so a server that was started anew still knows everybody."""
 
-    Only those that were ended by signing out are remembered, in memory, until they would have expired.
-    """
-
-    def __init__(self, key: bytes, token: str | None = None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        token: str | None = None,
+        clock: Callable[[], float] = time.time,
+        ended: EndedSessions | None = None,
+    ) -> None:
         """`token` goes into the signature: whoever signed in with another one, or with none, has to do so again."""
         self._key = hmac.digest(key, b"token:" + (token or "").encode("utf-8", "surrogatepass"), "sha256")
-        self._clock = clock
-        self._ended: dict[str, int] = {}
-        self.cookie = f"anomagent_review_{sha256(b'name:' + key).hexdigest()[:8]}"
+        self._clock, self._ended = clock, ended or EndedSessions(clock=clock)
+        mark = sha256(b"name:" + key).hexdigest()[:8]
+        self.cookie = f"anomagent_review_{mark}"
         """The cookie's name. Cookies do not know ports: servers of two workspaces must not take each other's away."""
+        self.form_cookie = f"anomagent_review_form_{mark}"
+        """The name of the cookie of who has not signed in."""
 
     def issue(self, annotator: str = "") -> tuple[Session, str]:
         """A new session and the cookie's value for it."""
@@ -68,14 +102,12 @@ class Sessions:
         if not _equal(signature, self._sign("cookie", content)):
             return None
         session = Session(*json.loads(base64.urlsafe_b64decode(content)))
-        gone = session.id in self._ended or session.issued + LIFETIME < self._clock()
+        gone = session in self._ended or session.issued + LIFETIME < self._clock()
         return None if gone else session
 
     def end(self, session: Session) -> None:
-        """Make a session's cookie worthless."""
-        oldest = self._clock() - LIFETIME
-        self._ended = {id: issued for id, issued in self._ended.items() if issued >= oldest}
-        self._ended[session.id] = session.issued
+        """Make a session's cookie worthless, also after a restart. Raises `StoreError`."""
+        self._ended.add(session)
 
     def csrf_token(self, session: Session) -> str:
         """What a page of this session has to send along with whatever changes something."""
@@ -112,32 +144,25 @@ class Attempts:
         return [moment for moment in self._failed.get(address, []) if moment > since]
 
 
-def tidy_name(text: str) -> str:
-    """An annotator's name with single spaces. Raises `UsageError` for none, a long one or one that cannot be shown."""
-    name = unicodedata.normalize("NFC", " ".join(text.split()))
-    if not name:
-        raise UsageError("give a name: your answers are kept under it")
-    if len(name) > LONGEST_NAME:
-        raise UsageError(f"the name is too long; use at most {LONGEST_NAME} characters")
-    if printable(name) != name:
-        raise UsageError("the name has characters that cannot be shown; leave them out")
-    return name
-
-
 def read_key(folder: Path) -> bytes:
     """The workspace's key, made where there is none, and made anew where others could have read or changed it.
 
     Raises `StoreError` where it cannot be read or written.
     """
     path = folder / KEY_FILE
-    try:
+    with _one_line(path):
         if not _is_private(path):
             _write_key(path)
         return path.read_bytes()
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be read or written ({error.strerror}); fix its permissions or delete it"
-        ) from error
+
+
+@contextmanager
+def _one_line(path: Path) -> Generator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is damaged"
+        raise StoreError(f"{path}: cannot be read or written ({reason}); fix its permissions or delete it") from error
 
 
 def _is_private(path: Path) -> bool:
@@ -149,15 +174,28 @@ def _is_private(path: Path) -> bool:
 
 
 def _write_key(path: Path) -> None:
-    """Whole or not at all: another server may be reading it."""
+    """Of two who find none, the first one's is taken by both; one that others could know is replaced."""
+    unfinished = _write_beside(path, secrets.token_bytes(_KEY_BYTES))
+    try:
+        os.link(unfinished, path)
+    except FileExistsError:
+        if not _is_private(path):
+            unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_beside(path: Path, content: bytes) -> Path:
+    """A private file with this content, to be moved to its place: whoever reads there finds all of it or nothing."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_KEY_BYTES))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+            file.write(content)
+    except OSError:
+        unfinished.unlink()
+        raise
+    return unfinished
 
 
 def _equal(one: str, other: str) -> bool:

@@ -17,6 +17,8 @@ class Person:
 
     said: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(VERDICTS, 0))
     """Candidates with a standing answer, by verdict."""
+    adjudicated: int = 0
+    """Candidates with a standing answer that was given as an adjudicator."""
     begun: int = 0
     """All candidates of images about which this person said something."""
     skipped: int = 0
@@ -25,6 +27,8 @@ class Person:
     """Where the newest answer was given."""
     given: int | None = None
     """The newest candidate that was handed out."""
+    home: int | None = None
+    """Where to go on after answering what others began elsewhere."""
     leases: dict[int, float] = field(default_factory=dict[int, float])
     """Candidates that were handed out and have no answer, each with the moment until which it is kept for them."""
 
@@ -46,6 +50,8 @@ class Votes:
         self.people: dict[str, Person] = {}
         self.decided: dict[Verdict, int] = dict.fromkeys(VERDICTS, 0)
         """Candidates with standing answers, by what follows from these so far."""
+        self.answered = 0
+        """Candidates with a standing answer of anybody."""
         self.disputed = 0
         """Candidates about which annotators disagree."""
         self.seen = 0
@@ -65,43 +71,46 @@ class Votes:
     def wanted(self, position: int) -> Want:
         """Who is still to answer about the candidate at a position."""
         people = self._rules.people_for(self._shelf.content(position)) if self._rules.overlap else 1
-        return want(self._tally(position), people, bool(self._rules.adjudicators))
+        named, standing = self._rules.adjudicators, self._standing.get(position, {})
+        done = (name for name, vote in standing.items() if vote.capacity == "adjudicator")
+        return want(self._tally(position), people, bool(named), len(set(named).difference(done)))
 
     def take(self, answers: Iterable[Given]) -> None:
         """Take in answers in the order of their rows; those that were seen before are passed over."""
-        said: defaultdict[str, dict[int, Verdict | None]] = defaultdict(dict)
+        said: defaultdict[str, dict[int, Vote | None]] = defaultdict(dict)
         for answer in answers:
             if answer.row <= self.seen:
                 continue
             self.seen = answer.row
-            position = self._shelf.position(answer.anomaly)
+            person, position = self.person(answer.annotator), self._shelf.position(answer.anomaly)
             if position is not None:
-                verdict = None if answer.verdict == "WITHDRAWN" else answer.verdict
-                said[answer.annotator][position] = verdict
-                self._note(position, answer.annotator, verdict, answer.capacity)
-        for name, verdicts in said.items():
-            self._note_person(self.person(name), verdicts)
-        self._sort({position for verdicts in said.values() for position in verdicts})
+                vote = None if answer.verdict == "WITHDRAWN" else Vote(answer.verdict, answer.capacity)
+                said[answer.annotator][position] = vote
+                self._note(position, answer.annotator, vote)
+                person.last = position
+                person.leases.pop(position, None)
+        for name, votes in said.items():
+            self._note_person(self.person(name), votes)
+        self._sort({position for votes in said.values() for position in votes})
 
-    def _note(self, position: int, name: str, verdict: Verdict | None, capacity: Capacity) -> None:
+    def _note(self, position: int, name: str, vote: Vote | None) -> None:
         standing = self._standing.setdefault(position, {})
         standing.pop(name, None)  # a later answer is the newest, also in the order of the dictionary
-        if verdict is not None:
-            standing[name] = Vote(verdict, capacity)
+        if vote is not None:
+            standing[name] = vote
         if not standing:
             del self._standing[position]
-        person = self.person(name)
-        person.last = position
-        person.leases.pop(position, None)
 
-    def _note_person(self, person: Person, verdicts: dict[int, Verdict | None]) -> None:
+    def _note_person(self, person: Person, votes: dict[int, Vote | None]) -> None:
         size = self._shelf.size
-        touched = bits_of(verdicts, size)
+        touched, standing = bits_of(votes, size), {place: vote for place, vote in votes.items() if vote}
         for verdict in VERDICTS:
-            given = bits_of((position for position, said in verdicts.items() if said == verdict), size)
+            given = bits_of((place for place, vote in standing.items() if vote.verdict == verdict), size)
             person.said[verdict] = person.said[verdict] & ~touched | given
+        adjudicated = bits_of((place for place, vote in standing.items() if vote.capacity == "adjudicator"), size)
+        person.adjudicated = person.adjudicated & ~touched | adjudicated
         person.skipped &= ~touched
-        images = {neighbours.start: neighbours for neighbours in map(self._shelf.neighbours, verdicts)}
+        images = {neighbours.start: neighbours for neighbours in map(self._shelf.neighbours, votes)}
         person.begun |= bits_of((position for image in images.values() for position in image), size)
 
     def _sort(self, positions: set[int]) -> None:
@@ -120,6 +129,7 @@ class Votes:
             self.decided[verdict] = self.decided[verdict] & ~touched | bits_of(decided[verdict], size)
         for capacity, bits in self._open.items():
             self._open[capacity] = bits & ~touched | bits_of(wanting[capacity], size)
+        self.answered = self.answered & ~touched | bits_of((each for each in positions if each in self._standing), size)
         self.disputed = self.disputed & ~touched | bits_of(disputed, size)
 
     def _tally(self, position: int) -> Tally:

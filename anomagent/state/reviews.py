@@ -1,8 +1,10 @@
 """What people say of candidates: one question, "is this description right for this image?", and three answers."""
 
+import unicodedata
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 Verdict = Literal["ACCEPT", "REJECT", "UNSURE"]
 """The answers of the review (the paper, section on the benchmark's construction)."""
@@ -22,6 +24,34 @@ LONGEST_NOTE: Final = 2_000
 """Characters of a note."""
 LONGEST_NAME: Final = 80
 """Characters of an annotator's name."""
+FUTURE_SECONDS: Final = 300.0
+"""So far ahead of ours may a clock be that dates an answer."""
+
+
+def tidy_spaces(name: object) -> object:
+    """A name in Unicode's composed form, with single spaces and none around it: what looks alike is one person."""
+    return unicodedata.normalize("NFC", " ".join(name.split())) if isinstance(name, str) else name
+
+
+def _fits(reason: Reason | None, info: ValidationInfo) -> Reason | None:
+    if reason and info.data.get("verdict", "REJECT") != "REJECT":
+        raise ValueError("a reason belongs to REJECT alone")
+    return reason
+
+
+def _is_past(created: str | None) -> str | None:
+    if created is not None:
+        moment = datetime.fromisoformat(created)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment > datetime.now(UTC) + timedelta(seconds=FUTURE_SECONDS):
+            raise ValueError("it lies in the future")
+    return created
+
+
+Annotator = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), BeforeValidator(tidy_spaces)]
+"""Who answers; tidied."""
+FittingReason = Annotated[Reason | None, AfterValidator(_fits)]
+"""Declared behind the verdict: only a rejection has one."""
 
 
 class Answer(BaseModel):
@@ -33,15 +63,15 @@ class Answer(BaseModel):
     """Given by who asked, so that an answer that is sent again is no second one."""
     anomaly: int
     """The candidate, by its row in the table `anomalies`."""
-    annotator: str = Field(min_length=1, max_length=LONGEST_NAME)
+    annotator: Annotator
     verdict: Verdict | Withdrawn
-    reason: Reason | None = None
+    reason: FittingReason = None
     note: str | None = Field(default=None, max_length=LONGEST_NOTE)
     seconds: float | None = Field(default=None, ge=0, le=86_400)
     """How long the person looked at the candidate."""
     capacity: Capacity = "annotator"
-    created: str | None = None
-    """UTC, ISO 8601; the store's moment where there is none."""
+    created: Annotated[str | None, AfterValidator(_is_past)] = None
+    """When it was given: UTC, ISO 8601, not in the future; the store's moment where there is none."""
 
 
 def _from_word(value: object) -> object:
@@ -54,7 +84,7 @@ class GivenVerdict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     verdict: Verdict
-    reason: Reason | None = None
+    reason: FittingReason = None
     note: str | None = Field(default=None, max_length=LONGEST_NOTE)
 
 
@@ -63,6 +93,6 @@ class ReportReview(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    annotator: str = Field(min_length=1, max_length=LONGEST_NAME)
+    annotator: Annotator
     verdicts: list[Annotated[GivenVerdict, BeforeValidator(_from_word)]]
     """Each as an object, or as its word alone: "ACCEPT"."""

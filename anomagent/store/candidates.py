@@ -20,6 +20,7 @@ from anomagent.store.workspace import Workspace
 
 UNKNOWN_KIND: Final = len(KINDS)
 """Stands for the kind of a candidate that was not classified yet."""
+_SOURCE: Final = "(SELECT source FROM image_facts WHERE sha256 = i.sha256)"
 
 
 class Candidate(NamedTuple):
@@ -38,7 +39,7 @@ class Candidate(NamedTuple):
     """0 = completely implausible, 100 = realistic."""
     kind: Kind
     source: str | None
-    """Generator or collection: what a manifest says of this name of the image, else the first one of another name."""
+    """Generator or collection: what was said last, under whatever name of the image."""
 
 
 class CandidateImage(NamedTuple):
@@ -105,6 +106,21 @@ def candidate_texts(workspace: Workspace, anomaly: int) -> dict[str, Any]:
     return {**texts, "objects": objects, "boxes": [box for box in boxes if box["object"].casefold() in named]}
 
 
+def find_candidate(workspace: Workspace, anomaly: int) -> Candidate | None:
+    """A candidate whether or not it is one of the newest analysis; None where there is no such row."""
+    query = f"""
+        SELECT n.id, i.sha256, a.image, i.width, i.height, n.position, n.severity, {_SOURCE},
+               n.name, n.phenomenon, n.reasoning
+        FROM anomalies n JOIN analyses a ON a.id = n.analysis_id JOIN images i ON i.sha256 = a.sha256
+        WHERE n.id = ?"""
+    with workspace.reading() as connection:
+        row = connection.execute(query, [anomaly]).fetchone()
+    if row is None:
+        return None
+    *about, source, name, phenomenon, reasoning = row
+    return Candidate(*about, kind=_kind(name, phenomenon, reasoning), source=source)
+
+
 def kinds_of(
     workspace: Workspace, anomalies: Sequence[int], between: Callable[[], object] = lambda: None
 ) -> dict[int, Kind]:
@@ -116,8 +132,7 @@ def kinds_of(
         rows = connection.execute(query, [json.dumps(list(anomalies))]).fetchall()
     kinds: dict[int, Kind] = {}
     for number, name, phenomenon, reasoning in rows:
-        texts = {"name": name, "phenomenon": phenomenon, "reasoning": reasoning}
-        kinds[number] = kind_of(Anomaly.model_construct(None, **texts))
+        kinds[number] = _kind(name, phenomenon, reasoning)
         between()
     return kinds
 
@@ -126,11 +141,15 @@ def save_kinds(workspace: Workspace, kinds: Mapping[int, Kind]) -> None:
     """Keep kinds for the next time; those by other rules are replaced."""
     query = "INSERT OR REPLACE INTO anomaly_kinds (anomaly_id, rules, kind) VALUES (?, ?, ?)"
     with workspace.writing() as connection:
-        connection.executemany(query, ((number, _rules(), kind) for number, kind in kinds.items()))
+        connection.executemany(query, ((number, kinds_rules(), kind) for number, kind in kinds.items()))
+
+
+def _kind(name: str, phenomenon: str, reasoning: str) -> Kind:
+    return kind_of(Anomaly.model_construct(None, name=name, phenomenon=phenomenon, reasoning=reasoning))
 
 
 @cache
-def _rules() -> str:
+def kinds_rules() -> str:
     """Which rules kinds are read by: a kind that was kept is of use only under the same ones."""
     text = resources.files("anomagent.benchmark").joinpath("kinds.toml").read_bytes()
     return hashlib.sha256(text).hexdigest()[:16]
@@ -155,11 +174,8 @@ def _table(workspace: Workspace, connection: sqlite3.Connection, contents: bool)
 
 def _images(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
     """Analysis, path, and what `CandidateImage` begins with, of every image with candidates, by content hash."""
-    query = """
-        SELECT a.id, i.path, i.sha256, newest.image, i.width, i.height,
-               coalesce((SELECT source FROM sources WHERE sha256 = i.sha256 AND name = newest.image),
-                        (SELECT source FROM sources WHERE sha256 = i.sha256 AND source IS NOT NULL
-                         ORDER BY created, name LIMIT 1))
+    query = f"""
+        SELECT a.id, i.path, i.sha256, newest.image, i.width, i.height, {_SOURCE}
         FROM newest JOIN analyses a ON a.id = newest.id JOIN images i ON i.sha256 = a.sha256
         WHERE EXISTS (SELECT 1 FROM anomalies WHERE analysis_id = a.id) AND a.status IN ('ok', 'partial')
         ORDER BY i.sha256"""
@@ -173,7 +189,7 @@ def _rows(connection: sqlite3.Connection, contents: bool) -> Iterable[tuple[Any,
         FROM chosen CROSS JOIN anomalies n USING (analysis_id)
         LEFT JOIN anomaly_kinds k ON k.anomaly_id = n.id AND k.rules = ?
         ORDER BY place, n.position"""
-    return connection.execute(query, [_rules()])
+    return connection.execute(query, [kinds_rules()])
 
 
 _PLACES: Final[Mapping[str | None, int]] = {None: UNKNOWN_KIND, **{kind: place for place, kind in enumerate(KINDS)}}

@@ -7,9 +7,11 @@ def m007_collection(database: Database) -> None:
     """Steps, what they did with which image, and what they measured. Rows of steps are appended, never changed.
 
     `dataset_steps`: one row for each time a step was run. `sources`: what a manifest says of an image, by the name
-    under which it came. `left_out`: files that never became images. `selections`: which images a step keeps; the newest
-    row of an image and a step's name counts. `image_scores` and `fingerprints`: measured once. `duplicates`: groups as
-    they were found. `splits`: on which side an image is, for good. `object_boxes`: in pixels of the upright image.
+    under which it came, and when it said so of source and prompt, in microseconds; view `image_facts`: of each image
+    the source and the prompt that were said last, under whatever name. `left_out`: files that never became images.
+    `selections`: which images a step keeps; the newest row of an image and a step's name counts. `image_scores` and
+    `fingerprints`: measured once. `duplicates`: groups as they were found. `splits`: on which side an image is, for
+    good. `object_boxes`: in pixels of the upright image.
     """
     database.executescript("""
         CREATE TABLE dataset_steps (
@@ -17,7 +19,8 @@ def m007_collection(database: Database) -> None:
             result TEXT);
         CREATE TABLE sources (
             sha256 TEXT NOT NULL REFERENCES images(sha256), name TEXT NOT NULL, path TEXT, prompt TEXT, source TEXT,
-            entry TEXT, step INTEGER REFERENCES dataset_steps(id), created TEXT NOT NULL, PRIMARY KEY (sha256, name));
+            entry TEXT, step INTEGER REFERENCES dataset_steps(id), created TEXT NOT NULL, source_said TEXT,
+            prompt_said TEXT, PRIMARY KEY (sha256, name));
         CREATE TABLE left_out (
             id INTEGER PRIMARY KEY, step INTEGER NOT NULL REFERENCES dataset_steps(id), name TEXT NOT NULL,
             reason TEXT NOT NULL, message TEXT NOT NULL);
@@ -46,6 +49,13 @@ def m007_collection(database: Database) -> None:
         CREATE TABLE object_boxes (
             sha256 TEXT NOT NULL REFERENCES images(sha256), object TEXT NOT NULL, x0 REAL NOT NULL, y0 REAL NOT NULL,
             x1 REAL NOT NULL, y1 REAL NOT NULL, PRIMARY KEY (sha256, object));
+        CREATE VIEW image_facts AS
+            SELECT sha256,
+                   (SELECT source FROM sources s WHERE s.sha256 = images.sha256 AND source IS NOT NULL
+                    ORDER BY coalesce(source_said, created) DESC, rowid DESC LIMIT 1) AS source,
+                   (SELECT prompt FROM sources s WHERE s.sha256 = images.sha256 AND prompt IS NOT NULL
+                    ORDER BY coalesce(prompt_said, created) DESC, rowid DESC LIMIT 1) AS prompt
+            FROM images;
         CREATE VIEW dropped_images AS
             SELECT sha256, stage, reason, step FROM selections
             WHERE id IN (SELECT max(id) FROM selections GROUP BY sha256, stage) AND NOT kept;

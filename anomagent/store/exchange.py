@@ -24,9 +24,7 @@ from anomagent.store.workspace import Workspace
 _CANDIDATES: Final = """
     SELECT n.id, a.sha256, a.image, a.run_id AS run, i.path, i.width, i.height, n.name, n.phenomenon, n.reasoning,
            n.severity, n.objects, n.support,
-           coalesce((SELECT source FROM sources s WHERE s.sha256 = a.sha256 AND s.name = a.image),
-                    (SELECT source FROM sources s WHERE s.sha256 = a.sha256 AND source IS NOT NULL
-                     ORDER BY created, name LIMIT 1)) AS source
+           (SELECT source FROM image_facts WHERE sha256 = a.sha256) AS source
     FROM anomalies n JOIN analyses a ON a.id = n.analysis_id JOIN images i ON i.sha256 = a.sha256"""
 _ANSWERS: Final = """
     SELECT answer AS id, anomaly_id AS anomaly, annotator, capacity, verdict, reason, note, seconds, created"""

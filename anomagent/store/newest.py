@@ -17,13 +17,18 @@ Key = Literal["base", "path", "sha256"]
 
 _SHOWN_RUNS = 5
 _ONE_IMAGE: Final[Mapping[Key, str]] = {"base": "sha256, base_name(image)", "path": "image", "sha256": "sha256"}
-"""Names whose analyses are equal in these are one image, of which the newest counts."""
+"""Names of contents that are equal in these are one image."""
+_BEST: Final[Mapping[Key, str]] = {
+    "base": "id DESC, made DESC, analysed DESC, image",
+    "path": "analysed DESC, since DESC, sha256",
+    "sha256": "id DESC, made DESC, analysed DESC, image",
+}
+"""Which of the names of one image stands for it; with "path" it is the content that counts, of which the first does."""
 _NAMELESS: Final = "<image>"
 """What an image is called that came without a name."""
 _FINISHED: Final = "status != 'running'"
-_BEYOND_IDS = 10**12
-_NEWEST: Final = f"max(id + (status != 'failed') * {_BEYOND_IDS}) % {_BEYOND_IDS}"
-"""The id of the newest analysis that has a result; of the newest at all only where none has."""
+_BEYOND_IDS: Final = 10**12
+_DECIDED: Final = "id IN (SELECT analysis_id FROM anomalies JOIN decided ON anomaly_id = anomalies.id)"
 
 
 def source_of(workspace: Workspace, run_id: str | None) -> str:
@@ -45,55 +50,68 @@ def check_run(workspace: Workspace, connection: sqlite3.Connection, run_id: str)
     raise UsageError(f"no run {run_id!r} in workspace {workspace.path}; {known}")
 
 
-def note_newest(connection: sqlite3.Connection, run_id: str | None, key: Key, *, further_names: bool) -> int:
+def note_newest(
+    connection: sqlite3.Connection, run_id: str | None, key: Key, *, further_names: bool, reviewed: bool = False
+) -> int:
     """Fill the temporary table `newest` with analyses and the images they are of, and return how many there are.
 
-    They are the newest analysis with a result of the content that each name had last (the newest at all where none has
-    a result), and of the names that are one image by `key` only the newest; a name under which it was analysed goes
-    before a further one. SQLite takes the columns beside max() from the row that has it.
+    Of each content under each of its names the newest analysis with a result counts (the newest at all where none has
+    one); a further name, under which it was not analysed, stands for the newest of its content. Names and contents
+    that are one image by `key` are one row: with "path" the content that the name had last, else the newest analysis.
+
+    `reviewed`: all names of a content have one analysis, the newest of which people decided something; where there is
+    none of these, the newest with a result. Needs `note_decided`.
     """
     connection.create_function("base_name", 1, base_name, deterministic=True)
     connection.execute("CREATE TEMP TABLE newest (position INTEGER PRIMARY KEY, id INTEGER, image TEXT)")
     scope, values = scope_of(run_id)
+    decided = f"+ 2 * ({_DECIDED})" if reviewed else ""
+    own = "contents.id" if reviewed else f"max(rank) % {_BEYOND_IDS}"
     query = f"""
         INSERT INTO newest (id, image)
-        WITH latest AS (
-            SELECT max(id), image, sha256 FROM analyses WHERE {_FINISHED} AND {scope} GROUP BY image),
-        own AS (
-            SELECT {_NEWEST} AS id, image, sha256 FROM analyses JOIN latest USING (image, sha256)
-            WHERE {_FINISHED} AND {scope} GROUP BY image),
-        contents AS (SELECT {_NEWEST} AS id, sha256 FROM analyses WHERE {_FINISHED} AND {scope} GROUP BY sha256),
-        further AS (
-            SELECT id, name AS image, sha256, max(first_seen) FROM image_names JOIN contents USING (sha256)
-            WHERE ? AND name != '{_NAMELESS}' AND name NOT IN (SELECT image FROM own) GROUP BY name),
+        WITH finished AS MATERIALIZED (
+            SELECT id, image, sha256, id + {_BEYOND_IDS} * ((status != 'failed') {decided}) AS rank
+            FROM analyses WHERE {_FINISHED} AND {scope}),
+        contents AS MATERIALIZED (SELECT max(rank) % {_BEYOND_IDS} AS id, sha256 FROM finished GROUP BY sha256),
+        own AS MATERIALIZED (
+            SELECT {own} AS id, image, sha256, max(finished.id) AS since, max(finished.id = contents.id) AS made
+            FROM finished JOIN contents USING (sha256) GROUP BY sha256, image),
         named AS (
-            SELECT id * 2 + 1 AS rank, image, sha256 FROM own UNION ALL
-            SELECT id * 2, image, sha256 FROM further),
-        chosen AS (SELECT max(rank) AS rank, image FROM named GROUP BY {_ONE_IMAGE[key]})
-        SELECT rank / 2, image FROM chosen ORDER BY rank / 2, rank % 2 DESC, image"""
-    return connection.execute(query, [*values, *values, *values, further_names]).rowcount
+            SELECT id, image, sha256, since, made, 1 AS analysed FROM own
+            UNION ALL
+            SELECT id, name, sha256, first_seen, 0, 0 FROM image_names JOIN contents USING (sha256)
+            WHERE ? AND name != '{_NAMELESS}' AND (sha256, name) NOT IN (SELECT sha256, image FROM own)),
+        ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY {_ONE_IMAGE[key]} ORDER BY {_BEST[key]}) AS place FROM named)
+        SELECT id, image FROM ranked WHERE place = 1 ORDER BY id, made DESC, analysed DESC, image"""
+    return connection.execute(query, [*values, further_names]).rowcount
 
 
-def note_decided(connection: sqlite3.Connection) -> int:
-    """Fill the temporary table `decided` with what people decided of which candidate, and return how many they are."""
+def note_decided(connection: sqlite3.Connection) -> None:
+    """Fill the temporary table `decided` with what people decided of which candidate."""
     connection.execute("CREATE TEMP TABLE decided (anomaly_id INTEGER PRIMARY KEY, verdict TEXT NOT NULL)")
-    return connection.execute("INSERT INTO decided SELECT anomaly_id, verdict FROM decisions").rowcount
+    connection.execute("INSERT INTO decided SELECT anomaly_id, verdict FROM decisions")
 
 
-def prefer_reviewed(connection: sqlite3.Connection, run_id: str | None) -> None:
-    """Let names of one content share its newest analysis where nobody has seen the candidates of their own.
-
-    People review a content once, not once for each of its names. Needs `note_newest` and `note_decided`.
-    """
+def count_superseded(connection: sqlite3.Connection, run_id: str | None) -> int:
+    """Images of `newest` whose content has a newer analysis with a result, of which nobody has decided anything."""
     scope, values = scope_of(run_id)
     query = f"""
-        UPDATE newest SET id = (
-            SELECT {_NEWEST} FROM analyses
-            WHERE sha256 = (SELECT sha256 FROM analyses WHERE id = newest.id) AND {_FINISHED} AND {scope})
-        WHERE id IN (
-            SELECT newest.id FROM newest JOIN anomalies ON analysis_id = newest.id
-            LEFT JOIN decided ON anomaly_id = anomalies.id GROUP BY newest.id HAVING count(verdict) = 0)"""
-    connection.execute(query, values)
+        SELECT count(*) FROM newest JOIN analyses a USING (id) WHERE EXISTS (
+            SELECT 1 FROM analyses
+            WHERE sha256 = a.sha256 AND id > a.id AND status IN ('ok', 'partial') AND {scope})"""
+    return connection.execute(query, values).fetchone()[0]
+
+
+def count_hidden(connection: sqlite3.Connection, run_id: str | None, *, kept: bool) -> int:
+    """Contents that have an analysis and are not in `newest`: another content has each of their names by now."""
+    scope, values = scope_of(run_id)
+    dropped = "AND sha256 NOT IN (SELECT sha256 FROM dropped_images)" if kept else ""
+    query = f"""
+        SELECT count(DISTINCT sha256) FROM analyses
+        WHERE {_FINISHED} AND {scope} {dropped}
+          AND sha256 NOT IN (SELECT sha256 FROM newest JOIN analyses USING (id))"""
+    return connection.execute(query, values).fetchone()[0]
 
 
 def leave_out_dropped(connection: sqlite3.Connection) -> int:

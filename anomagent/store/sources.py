@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from anomagent.benchmark.boxes import Boxes
@@ -40,11 +41,15 @@ def note_sources(connection: sqlite3.Connection, rows: Iterable[Source], step: i
     """Note sources, inside a transaction; `step` is the row of `dataset_steps` that does it, if one does.
 
     What is said anew about an image and name takes the place of what was said before; what is not said, None, leaves
-    it. Where nothing is new nothing is written. The images have to be known.
+    it. Where nothing is new nothing is written. The images have to be known. Of an image with several names the source
+    and the prompt that were said last count, each by itself: view `image_facts`.
     """
     query = """
-        INSERT INTO sources (sha256, name, path, prompt, source, entry, step, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO sources (sha256, name, path, prompt, source, entry, step, created, source_said, prompt_said)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, iif(?5 IS NULL, NULL, ?9), iif(?4 IS NULL, NULL, ?9))
         ON CONFLICT (sha256, name) DO UPDATE SET
+            source_said = iif(coalesce(excluded.source, source) IS source, source_said, excluded.source_said),
+            prompt_said = iif(coalesce(excluded.prompt, prompt) IS prompt, prompt_said, excluded.prompt_said),
             path = coalesce(excluded.path, path), prompt = coalesce(excluded.prompt, prompt),
             source = coalesce(excluded.source, source), entry = coalesce(excluded.entry, entry),
             step = coalesce(excluded.step, step)
@@ -52,8 +57,13 @@ def note_sources(connection: sqlite3.Connection, rows: Iterable[Source], step: i
             OR coalesce(excluded.source, source) IS NOT source OR coalesce(excluded.entry, entry) IS NOT entry
             OR (step IS NULL AND excluded.step IS NOT NULL)
     """
-    moment = now()
-    connection.executemany(query, ([*clean(row), step, moment] for row in rows))
+    created = now()
+    connection.executemany(query, ([*clean(row), step, created, _said()] for row in rows))
+
+
+def _said() -> str:
+    """This microsecond: no two rows are written in one, so that the last word is known however fast words follow."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def known_names(connection: sqlite3.Connection, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

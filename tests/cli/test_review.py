@@ -20,6 +20,7 @@ from anomagent.cli import review
 from anomagent.store import Workspace
 from anomagent.store.database import connect
 from anomagent.store.reviews import read_answers
+from anomagent.store.steps import read_steps
 from tests.cli.conftest import Cli
 from tests.review.conftest import Browser, fill
 
@@ -220,6 +221,35 @@ def test_a_server_killed_in_the_middle_loses_and_doubles_nothing(serve: Any, wor
     with httpx.Client(base_url=second.url, cookies=cookies[0]) as client:
         ann = Browser(client, second.url)
         assert 'data-annotator="Ann"' in ann.open()
-        stored = [id for id in sent if ann.answer(1, id=id).json()["stored"]]
-    assert stored == [id for id in sent if id not in kept]
-    assert sorted(answer.id for _, answer in read_answers(workspace)) == sorted(sent)
+        hers = [id for id in sent if id.startswith("Ann")]
+        stored = [id for id in hers if ann.answer(1, id=id).json()["stored"]]
+    assert stored == [id for id in hers if id not in kept]
+    assert sorted(answer.id for _, answer in read_answers(workspace)) == sorted({*kept, *hers})
+
+
+def test_a_second_server_is_refused_until_the_first_is_gone(serve: Any, cli: Cli, workspace: Workspace) -> None:
+    first = serve()
+    outcome = cli("review", "--workspace", workspace.path, "--port", 0)
+
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"anomagent: workspace {workspace.path}: is being reviewed at {first.url}: open that page, "
+        "or end that server first\n"
+    )
+    first.process.kill()
+    first.process.wait()
+    assert serve().url
+
+
+def test_other_rules_than_last_time_are_told_of(
+    cli: Cli, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anomagent.review.serving.serve", lambda app, listener: None)
+    review = ("review", "--workspace", workspace.path, "--port", 0)
+    said = [cli(*review, *more).err for more in ([], ["--people", 3], ["--overlap", 0.5, "--adjudicator", "Ada"], [])]
+
+    # Without an overlap it does not matter how many people share it.
+    assert ["rules" in err for err in said] == [False, False, True, True]
+    assert "other rules: overlap 0.0, people 1, adjudicators none\n" in said[2]
+    assert "other rules: overlap 0.5, people 2, adjudicators Ada\n" in said[3]
+    assert [step["settings"]["overlap"] for step in read_steps(workspace)] == [0.0, 0.0, 0.5, 0.0]

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, V
 
 from anomagent.state.reviews import Answer
 from anomagent.store import Workspace
-from anomagent.store.reviews import read_answers
+from anomagent.store.reviews import read_answers, read_standing
 from tests.review.browser_candidates import fill, plain
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
@@ -71,9 +71,14 @@ class Site:
         return [answer for _, answer in read_answers(self.workspace)]
 
     def standing(self, annotator: str = "Ada") -> dict[int, str]:
-        """The newest answer of a person about each candidate."""
-        said = {answer.anomaly: answer.verdict for answer in self.answers() if answer.annotator == annotator}
-        return {item: verdict for item, verdict in said.items() if verdict != "WITHDRAWN"}
+        """What a person says of each candidate, in the end."""
+        return {answer.anomaly: answer.verdict for answer in self.standing_answers(annotator)}
+
+    def standing_answers(self, annotator: str = "Ada") -> list[Answer]:
+        """The answers of a person that count, by their candidates."""
+        items = sorted({answer.anomaly for answer in self.answers() if answer.annotator == annotator})
+        found = (read_standing(self.workspace, annotator, item) for item in items)
+        return [answer for answer in found if answer]
 
 
 class Reader:

@@ -20,6 +20,7 @@ from anomagent.review.queue import Queue
 from anomagent.review.routing import Rules
 from anomagent.review.serving import listen, make_server, url_of
 from anomagent.store import Workspace, ingest_image, save_analysis, start_run
+from tests.review.reviewing import fill_twelve
 from tests.store.helpers import result
 
 ORIGIN = "http://127.0.0.1:8765"
@@ -145,3 +146,18 @@ def visitors(server: str) -> Iterator[Any]:
     yield visit
     for client in opened:
         client.close()
+
+
+@pytest.fixture(scope="session")
+def twelve_made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = Workspace.open(tmp_path_factory.mktemp("twelve"))
+    fill_twelve(workspace)
+    return workspace
+
+
+@pytest.fixture
+def twelve(twelve_made: Workspace) -> Iterator[Workspace]:
+    """The same workspace of twelve candidates for all tests, each time without answers."""
+    yield twelve_made
+    with twelve_made.writing() as connection:
+        connection.execute("DELETE FROM reviews")

@@ -113,8 +113,8 @@ def test_by_kind_and_source(answered: Workspace) -> None:
         (first,) = connection.execute(
             "SELECT sha256 FROM analyses a JOIN anomalies n ON a.id = n.analysis_id WHERE n.id = 1"
         ).fetchone()
-        row = (first, "folder/0.png", None, None, "sora", None, None, "2026")
-        connection.execute("INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        query = "INSERT INTO sources (sha256, name, source, created) VALUES (?, 'folder/0.png', 'sora', '2026')"
+        connection.execute(query, [first])
     report = agreement_report(answered, resamples=100)
     # Candidates 1 to 3 are of the first image: of three, two agree. 4 to 6: two shared, both agree.
     assert [(row["source"], row["shared"]) for row in report["by_source"]] == [("sora", 3), (None, 2)]

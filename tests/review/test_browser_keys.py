@@ -33,7 +33,7 @@ def test_three_answers_by_one_key_each(ada: Reader, site: Site) -> None:
     ]
     assert len(set(given)) == 3
     assert "You: 3 answered" in ada.text("#progress-mine")
-    assert "of 12 decided" in ada.text("#progress-all")
+    assert "of 12 answered" in ada.text("#progress-all")
 
 
 def test_a_reason_is_one_more_key_about_the_answer_before(ada: Reader, site: Site) -> None:

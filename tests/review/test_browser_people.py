@@ -100,3 +100,42 @@ def test_two_people_at_once(people: People, ada: Reader, site: Site) -> None:
     assert site.standing("Bob") == dict.fromkeys(theirs, "REJECT")
     assert not set(mine) & set(theirs)
     assert "by 2 people" in bob.text("#progress-all")
+
+
+@pytest.mark.parametrize("site", [(plain(1, each=1), ())], indirect=True)
+def test_others_are_at_what_is_left(people: People, ada: Reader, site: Site) -> None:
+    bob = people.come(site)
+    bob.page.goto(site.url)
+    bob.give_name("Bob")
+    bob.sees("#pause")
+    expect(bob.page.locator("#pause-title")).to_have_text("Nothing for now")
+    expect(bob.page.locator("#pause-text")).to_contain_text("Others are at what is left")
+    item = ada.settle()
+    ada.press("u")  # one person's UNSURE goes to a second one
+    ada.sees("#pause")
+    ada.sent()
+    expect(ada.page.locator("#pause-title")).to_have_text("All done")
+    bob.page.focus("#look-again")
+    bob.press("Enter")
+    assert bob.settle() == item
+    bob.press("a")
+    expect(bob.page.locator("#pause-title")).to_have_text("All done")
+    bob.sent()
+    assert bob.text("#progress-all") == "All: 1 of 1 answered by 2 people"
+
+
+def test_a_name_in_another_spelling(people: People, ada: Reader, site: Site) -> None:
+    ada.answer("a")
+    ada.sent()
+    again = people.come(site)
+    again.page.goto(site.url)
+    again.give_name("ada")
+    again.sees("#sign-in-error")
+    expect(again.page.locator("#known")).to_have_text("Go on as Ada")
+    expect(again.page.locator("#known")).to_be_focused()
+    again.press("Enter")
+    again.settle()
+    again.answer("r")
+    again.sent()
+    assert {answer.annotator for answer in site.answers()} == {"Ada"}
+    again.complaints = [text for text in again.complaints if "409" not in text]  # Chromium reports the refusal

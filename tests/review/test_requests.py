@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from asyncio import Event
 from typing import Any
 
 import pytest
@@ -42,6 +43,10 @@ ANSWER = {"id": "11112222-aaaa", "item": 1, "verdict": "ACCEPT"}
         {**ANSWER, "seconds": -1},
         {**ANSWER, "seconds": 86_401},
         {**ANSWER, "seconds": "1"},
+        {**ANSWER, "age": -0.1},
+        {**ANSWER, "age": 30 * 86_400 + 1},
+        {**ANSWER, "age": None},
+        {**ANSWER, "answer": "11112222-bbbb"},
         {**ANSWER, "annotator": "Bob"},
         {**ANSWER, "capacity": "adjudicator"},
         {"id": "11112222-aaaa", "item": 1},
@@ -54,6 +59,25 @@ def test_malformed_answers_are_refused(body: Any, ann: Browser, workspace: Works
     assert (reply.status_code, set(reply.json())) == (400, {"error"})
     assert "\n" not in reply.json()["error"]
     assert read_answers(workspace) == []
+
+
+@pytest.mark.parametrize("more", [{"answer": "short"}, {"answer": 5}, {"age": -1}, {"age": 1e9}, {"verdict": "ACCEPT"}])
+def test_malformed_undos_are_refused(more: Any, ann: Browser, workspace: Workspace) -> None:
+    ann.answer(1)
+
+    assert ann.undo(1, **more).status_code == 400
+    assert len(read_answers(workspace)) == 1
+
+
+def test_a_body_that_never_ends_is_given_up(ann: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anomagent.review.requests._PATIENCE", 0.0)
+
+    async def never(request: Any) -> bytes:
+        await Event().wait()
+        return b""
+
+    monkeypatch.setattr("anomagent.review.requests._read", never)
+    assert ann.answer(1).status_code == 408
 
 
 @pytest.mark.parametrize(

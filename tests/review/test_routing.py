@@ -42,29 +42,39 @@ CASES = [
     Case("u", 1, ONE, ONE),
     Case("ua", 1, SETTLED, SETTLED),
     Case("uu", 1, ONE, HIGHER),
-    Case("uur", 1, SETTLED, SETTLED),
+    Case("uur", 1, SETTLED, HIGHER),
+    Case("auu", 1, SETTLED, HIGHER),
+    Case("aauu", 1, SETTLED, SETTLED),
     Case("uuu", 1, ONE, HIGHER),
-    # Disagreement wants a third person, or an adjudicator; a majority ends it.
+    # Disagreement wants a third person, whose majority ends it, or an adjudicator, whatever the majority.
     Case("ar", 1, ONE, HIGHER),
     Case("ar", 2, ONE, HIGHER),
-    Case("ara", 2, SETTLED, SETTLED),
+    Case("ara", 2, SETTLED, HIGHER),
+    Case("aar", 3, SETTLED, HIGHER),
     Case("aru", 2, ONE, HIGHER),
     # All people of the overlap are asked before anybody decides: their agreement is measured.
     Case("ar", 3, ONE, ONE),
     Case("uu", 4, TWO, TWO),
     Case("aarr", 4, ONE, HIGHER),
-    # An adjudicator's answer closes it, whatever it is.
+    # An adjudicator's answer closes it; UNSURE goes to another one.
     Case("A", 3, SETTLED, SETTLED),
-    Case("uuU", 1, SETTLED, SETTLED),
     Case("arR", 5, SETTLED, SETTLED),
+    Case("uuU", 1, SETTLED, HIGHER),
+    Case("arUA", 1, SETTLED, SETTLED),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.said}-{case.people}")
 def test_who_is_asked(case: Case) -> None:
     counted = tally(votes(case.said))
-    assert want(counted, case.people, adjudicates=False) == case.alone
-    assert want(counted, case.people, adjudicates=True) == case.adjudicated
+    assert want(counted, case.people, adjudicates=False, adjudicators_left=0) == case.alone
+    assert want(counted, case.people, adjudicates=True, adjudicators_left=1) == case.adjudicated
+
+
+def test_an_adjudicator_who_is_unsure_has_the_last_word_where_there_is_no_other() -> None:
+    counted = tally(votes("arU"))
+    assert want(counted, 1, adjudicates=True, adjudicators_left=1) == HIGHER
+    assert want(counted, 1, adjudicates=True, adjudicators_left=0) == SETTLED
 
 
 SAID = st.text("aruARU", max_size=8)
@@ -76,8 +86,12 @@ def test_nobody_is_asked_once_enough_people_made_it_clear_and_somebody_until_the
     said: str, people: int, adjudicates: bool
 ) -> None:
     counted = tally(votes(said))
-    wanted = want(counted, people, adjudicates)
-    enough = sum(letter.islower() for letter in said) >= people and counted.verdict in ("ACCEPT", "REJECT")
+    wanted = want(counted, people, adjudicates, 0)
+    annotators = [letter for letter in said if letter.islower()]
+    sure = [letter for letter in annotators if letter != "u"]
+    of_one_mind = len(set(sure)) == 1 and 2 * len(sure) >= len(annotators)
+    clear = of_one_mind if adjudicates else counted.verdict in ("ACCEPT", "REJECT")
+    enough = len(annotators) >= people and clear
     assert (wanted.people == 0) == (counted.adjudicated is not None or enough)
     if wanted.capacity == "adjudicator":
         assert adjudicates
@@ -88,7 +102,7 @@ def test_nobody_is_asked_once_enough_people_made_it_clear_and_somebody_until_the
 def test_who_follows_the_rule_comes_to_an_end(said: str, people: int, adjudicates: bool, more: st.DataObject) -> None:
     """Once those who are asked decide, the overlap and one majority, or one adjudicator, are enough."""
     asked = 0
-    while (wanted := want(tally(votes(said)), people, adjudicates)).people:
+    while (wanted := want(tally(votes(said)), people, adjudicates, int(adjudicates))).people:
         assert asked < people + 1
         letter = more.draw(st.sampled_from("ar"))
         said += letter.upper() if wanted.capacity == "adjudicator" else letter

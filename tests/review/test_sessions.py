@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from anomagent.errors import StoreError, UsageError
+from anomagent.errors import StoreError
 from anomagent.review.sessions import (
     LIFETIME,
     WINDOW,
     WRONG_TOKENS,
     Attempts,
+    EndedSessions,
     Sessions,
     read_key,
-    tidy_name,
 )
 
 KEY = bytes(range(32))
@@ -68,6 +70,42 @@ def test_sessions_end() -> None:
     assert sessions.read(other) is None
 
 
+def test_signing_out_outlives_the_server(tmp_path: Path) -> None:
+    clock = Clock()
+    sessions = Sessions(KEY, clock=clock, ended=EndedSessions(tmp_path, clock))
+    (first, cookie), (_, other) = sessions.issue("Ann"), sessions.issue("Ann")
+    sessions.end(first)
+
+    again = Sessions(KEY, clock=clock, ended=EndedSessions(tmp_path, clock))
+    assert again.read(cookie) is None
+    assert again.read(other) is not None
+    file = tmp_path / "review.ended"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    clock.now += LIFETIME + 1
+    again.end(again.issue("Ann")[0])
+    assert len(file.read_text().splitlines()) == 1  # the first one has expired anyway
+    assert [path.name for path in tmp_path.iterdir()] == ["review.ended"]
+
+
+@pytest.mark.parametrize("content", [b"one\n", b"a b c\n", b"a x\n", b"\xff"])
+def test_a_damaged_file_of_ended_sessions_is_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "review.ended").write_bytes(content)
+    with pytest.raises(StoreError, match=r"review\.ended: cannot be read or written \(it is damaged\)"):
+        EndedSessions(tmp_path)
+
+
+def test_two_first_starts_at_once_agree_on_the_key(tmp_path: Path) -> None:
+    meeting = Barrier(8)
+
+    def start(_: int) -> bytes:
+        meeting.wait()
+        return read_key(tmp_path)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(start, range(8)))) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["review.key"]
+
+
 def test_csrf_tokens_differ_by_session_and_are_not_in_the_cookie() -> None:
     sessions = Sessions(KEY)
     (ann, cookie), (bob, _) = sessions.issue("Ann"), sessions.issue("Bob")
@@ -89,17 +127,6 @@ def test_attempts_are_limited_by_address_and_forgiven_in_time() -> None:
     assert attempts.wait("10.0.0.2") == 0
     clock.now += WINDOW
     assert attempts.wait("10.0.0.1") == 0
-
-
-@pytest.mark.parametrize(("text", "name"), [(" Ann  B. ", "Ann B."), ("e\u0301", "é"), ("名前", "名前")])
-def test_names_are_tidied(text: str, name: str) -> None:
-    assert tidy_name(text) == name
-
-
-@pytest.mark.parametrize("text", ["", " \n", "x" * 81, "a\x07", "\u202ea", "\ud800"])
-def test_names_that_cannot_be_shown(text: str) -> None:
-    with pytest.raises(UsageError):
-        tidy_name(text)
 
 
 def test_the_key_is_kept_and_private(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_images_that_a_step_dropped_or_whose_file_is_gone_are_left_out(workspace
     assert table.missing == 1
 
 
-def test_the_source_is_that_of_the_name_else_the_first_one(workspace: Workspace) -> None:
+def test_the_source_is_the_one_that_was_said_last(workspace: Workspace) -> None:
     shas = [add(workspace, colour, f"{colour}.png", "odd")[1] for colour in range(4)]
     note_sources(
         workspace,
@@ -101,7 +101,7 @@ def test_the_source_is_that_of_the_name_else_the_first_one(workspace: Workspace)
         (shas[2], "2.png", None),
     )
     found = {image.name: image.source for image in read_candidates(workspace).images}
-    assert found == {"0.png": "dalle", "1.png": "flux", "2.png": None, "3.png": None}
+    assert found == {"0.png": "dalle", "1.png": "dalle", "2.png": None, "3.png": None}
 
 
 def test_contents_are_hashed_where_they_are_asked_for(workspace: Workspace) -> None:
@@ -146,7 +146,7 @@ def test_kinds_are_kept_until_the_rules_change(workspace: Workspace, monkeypatch
     save_kinds(workspace, kinds)
     assert list(read_candidates(workspace).kinds) == [KINDS.index("support"), KINDS.index("anatomy")]
 
-    monkeypatch.setattr(candidates, "_rules", lambda: "other")
+    monkeypatch.setattr(candidates, "kinds_rules", lambda: "other")
     assert list(read_candidates(workspace).kinds) == [UNKNOWN_KIND] * 2
     save_kinds(workspace, {1: "text"})
     assert list(read_candidates(workspace).kinds) == [KINDS.index("text"), UNKNOWN_KIND]

@@ -14,10 +14,13 @@ from anomagent.store import Workspace, reviews, save_analysis
 from anomagent.store.reviews import (
     AnswerFeed,
     Decision,
+    IdTakenError,
     append_answers,
+    give_answer,
     read_answers,
     read_decisions,
     read_standing,
+    withdraw_answer,
 )
 from tests.store.helpers import result
 from tests.store.test_analyses import ready
@@ -150,6 +153,104 @@ def test_what_follows(answered: Workspace, said: str, expected: Decision) -> Non
         ],
     )
     assert decisions(answered) == {1: expected}
+
+
+EARLY, LATE, LATEST = (f"2026-01-02T03:04:0{second}.000Z" for second in (1, 2, 3))
+
+
+def verdicts(workspace: Workspace) -> list[str]:
+    return [read.verdict for _, read in read_answers(workspace)]
+
+
+def test_an_answer_that_comes_late_does_not_count_and_is_not_lost(answered: Workspace) -> None:
+    newer, late = answer(1, verdict="REJECT", note="why", created=LATE), answer(2, created=EARLY)
+    give_answer(answered, newer)
+    assert give_answer(answered, late, aged=True) == (True, newer)
+    assert give_answer(answered, late, aged=True).stored is False
+    assert verdicts(answered) == ["REJECT", "ACCEPT", "REJECT"]
+    standing = read_standing(answered, "ada", 1)
+    assert standing is not None
+    assert standing.model_copy(update={"id": newer.id}) == newer
+    # One that is no older is the newest, and an online one always is.
+    give_answer(answered, answer(3, verdict="UNSURE", created=LATEST), aged=True)
+    give_answer(answered, answer(4, created=EARLY))
+    assert verdicts(answered)[3:] == ["UNSURE", "ACCEPT"]
+
+
+def test_a_late_answer_does_not_revive_what_was_withdrawn(answered: Workspace) -> None:
+    append_answers(answered, [answer(1, created=EARLY), answer(2, verdict="WITHDRAWN", created=LATEST)])
+    give_answer(answered, answer(3, created=LATE), aged=True)
+    assert verdicts(answered)[2:] == ["ACCEPT", "WITHDRAWN"]
+    assert read_standing(answered, "ada", 1) is None
+
+
+def test_an_undo_withdraws_what_it_names_and_nothing_else(answered: Workspace) -> None:
+    append_answers(answered, [answer(1, created=EARLY), answer(2, verdict="REJECT", created=LATE)])
+    undo = answer(3, verdict="WITHDRAWN", created=LATEST)
+    stored, before = withdraw_answer(answered, undo, "answer-0001")
+    assert (stored, before and before.id) == (False, "answer-0002")
+    assert withdraw_answer(answered, undo, "unknown-id").stored is False
+    assert verdicts(answered) == ["ACCEPT", "REJECT"]
+    # Named, it was given after what it names, also by a clock that is slow.
+    slow = undo.model_copy(update={"created": EARLY})
+    for expected in (True, False):
+        stored, before = withdraw_answer(answered, slow, "answer-0002", aged=True)
+        assert (stored, before and before.id) == (expected, "answer-0002")
+    assert read_standing(answered, "ada", 1) is None
+    stored, before = withdraw_answer(answered, answer(4, verdict="WITHDRAWN"), "answer-0002")
+    assert (stored, before and before.id) == (False, "answer-0002")
+    assert withdraw_answer(answered, answer(5, verdict="WITHDRAWN")) == (False, None)
+
+
+def test_an_undo_finds_its_answer_behind_a_late_one(answered: Workspace) -> None:
+    give_answer(answered, answer(1, verdict="REJECT", created=LATE))
+    give_answer(answered, answer(2, created=EARLY), aged=True)
+    assert withdraw_answer(answered, answer(3, verdict="WITHDRAWN"), "answer-0001").stored is True
+    assert read_standing(answered, "ada", 1) is None
+
+
+def test_a_late_undo_of_whatever_stands_leaves_what_was_said_since(answered: Workspace) -> None:
+    give_answer(answered, answer(1, verdict="REJECT", created=LATE))
+    withdraw_answer(answered, answer(2, verdict="WITHDRAWN", created=EARLY), aged=True)
+    assert verdicts(answered) == ["REJECT", "WITHDRAWN", "REJECT"]
+
+
+@pytest.mark.parametrize("other", [{"annotator": "ben"}, {"anomaly": 2}, {"verdict": "REJECT"}])
+def test_an_id_belongs_to_one_answer(answered: Workspace, other: dict[str, Any]) -> None:
+    give_answer(answered, answer(1))
+    with pytest.raises(IdTakenError, match="the id answer-0001 belongs to another answer"):
+        give_answer(answered, answer(1, **other))
+    with pytest.raises(IdTakenError):
+        withdraw_answer(answered, answer(1, verdict="WITHDRAWN"))
+    assert verdicts(answered) == ["ACCEPT"]
+
+
+WHEN = st.lists(st.integers(0, 9), min_size=1, max_size=8)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(moments=WHEN)
+def test_in_whatever_order_answers_come_the_newest_given_counts(answered: Workspace, moments: list[int]) -> None:
+    with answered.writing() as connection:
+        connection.execute("DELETE FROM reviews")
+    for number, second in enumerate(moments):
+        created = f"2026-01-02T03:04:0{second}.000Z"
+        give_answer(answered, answer(number, created=created, note=f"{second}"), aged=True)
+    standing = read_standing(answered, "ada", 1)
+    assert standing is not None
+    assert standing.note == f"{max(moments)}"
+    assert {f"answer-{number:04}" for number in range(len(moments))} <= {read.id for _, read in read_answers(answered)}
+
+
+def test_where_the_tables_are(answered: Workspace) -> None:
+    feed = AnswerFeed(answered)
+    before = feed.mark()
+    assert before == (1, ANOMALIES, 0)
+    append_answers(answered, [answer(1)])
+    assert feed.mark() == before
+    run, sha256 = ready(answered, 1, "other.png")
+    save_analysis(answered, run, result(sha256, "other.png"))
+    assert feed.mark() == (2, ANOMALIES + 1, 0)
 
 
 GIVEN = st.tuples(

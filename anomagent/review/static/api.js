@@ -1,16 +1,20 @@
 // Asks the server. A reply is data, or one of two errors: try again later, or refused.
 
-const LATER = new Set([408, 425, 429, 502, 503, 504]);
+const LATER = new Set([408, 425, 429]); // and all from 500 on
 const PATIENCE = 20_000; // milliseconds until an unanswered request counts as lost
 
 /** No reply, or one that says "not now": what was asked may be asked again. */
 export class Unreachable extends Error {}
 
-/** The server understood and said no. `status` is HTTP's. */
+/** The server made a mistake over this request (500): it may be asked again, and others may fare better meanwhile. */
+export class Fault extends Unreachable {}
+
+/** The server understood and said no. `status` is HTTP's, `known` the spelling of a name that it knows already. */
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, message, known = null) {
     super(message);
     this.status = status;
+    this.known = known;
   }
 }
 
@@ -49,14 +53,16 @@ export async function ask(method, path, body) {
 }
 
 function refusal(status, text) {
-  let message = `The server answered with status ${status}.`;
+  let said = null;
   try {
-    message = String(JSON.parse(text).error ?? message);
+    said = JSON.parse(text);
   } catch {
     // A reply that is no JSON has nothing to add to its status.
   }
-  message = sentence(message);
-  return LATER.has(status) ? new Unreachable(message) : new Refused(status, message);
+  const message = sentence(String(said?.error ?? `The server answered with status ${status}.`));
+  if (status === 500) return new Fault(message);
+  if (status > 500 || LATER.has(status)) return new Unreachable(message);
+  return new Refused(status, message, typeof said?.known === "string" ? said.known : null);
 }
 
 /** With a capital letter and a full stop: messages stand between other sentences. */

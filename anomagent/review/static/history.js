@@ -10,7 +10,7 @@ export class History {
     this.answers = JSON.parse(recall("sessionStorage", this.key) ?? "[]");
   }
 
-  /** Remember an answer: { item, verdict, reason, note, seconds }. */
+  /** Remember an answer: { item, verdict, reason, note, seconds, id }, by the id it was sent with last. */
   push(answer) {
     this.answers = [...this.answers, answer].slice(-MOST);
     this.save();

@@ -18,7 +18,7 @@ class Shelf {
     } catch {
       // Storage is forbidden here: what there is, is in memory.
     }
-    return found.filter((key) => key.startsWith(prefix)).sort();
+    return [...new Set(found)].filter((key) => key.startsWith(prefix)).sort();
   }
 
   read(key) {
@@ -34,7 +34,12 @@ class Shelf {
   }
 
   remove(key) {
-    if (!this.memory.delete(key)) localStorage.removeItem(key);
+    this.memory.delete(key);
+    try {
+      localStorage.removeItem(key);
+    } catch {
+      // Nothing was stored there.
+    }
   }
 }
 
@@ -50,6 +55,7 @@ export class Outbox {
     const last = this.shelf.keys(this.waitingPrefix).at(-1)?.slice(this.waitingPrefix.length).split("/")[0] ?? "0";
     const stamp = Math.max(Date.now(), Number(last) + 1); // a clock that was set back changes no order
     const key = `${String(stamp).padStart(16, "0")}/${entry.id}`;
+    if (entry.kind === "undo") this.#forget(entry);
     this.shelf.write(this.waitingPrefix + key, JSON.stringify(entry));
   }
 
@@ -63,8 +69,18 @@ export class Outbox {
     return this.#entries(this.refusedPrefix);
   }
 
+  /** Discard an entry. */
   remove(entry) {
     this.shelf.remove(entry.key);
+  }
+
+  /** The server has stored the entry: what it refused before about the same item is out of date, or, undone, gone. */
+  confirm(entry) {
+    if (entry.kind === "undo") this.#forget(entry);
+    for (const older of this.#refusedBefore(entry)) {
+      this.shelf.write(older.key, JSON.stringify({ ...older, outdated: true }));
+    }
+    this.remove(entry);
   }
 
   refuse(entry, status, error) {
@@ -73,11 +89,16 @@ export class Outbox {
     this.remove(entry);
   }
 
-  /** Send a refused entry again, in its old place. */
+  /**
+   * Send a refused entry again, in its old place. Where the person has answered the item again since then, discard it
+   * and return false.
+   */
   retry(entry) {
-    const { status, error, key, ...rest } = entry;
-    this.shelf.write(key.replace(this.refusedPrefix, this.waitingPrefix), JSON.stringify(rest));
+    const { status, error, outdated, key, given, ...rest } = entry;
+    const counts = !outdated && !this.waiting().some((other) => same(other, entry) && other.given > given);
+    if (counts) this.shelf.write(key.replace(this.refusedPrefix, this.waitingPrefix), JSON.stringify(rest));
     this.remove(entry);
+    return counts;
   }
 
   /** How many entries would be lost with this page. */
@@ -91,6 +112,15 @@ export class Outbox {
     return text && event.key?.startsWith(this.waitingPrefix) ? parse(event.key, text) : null;
   }
 
+  /** Discard what `undo` takes back and the server had refused. */
+  #forget(undo) {
+    for (const entry of this.#refusedBefore(undo)) this.remove(entry);
+  }
+
+  #refusedBefore({ given = Infinity, ...entry }) {
+    return this.refused().filter((other) => same(other, entry) && other.given < given);
+  }
+
   #entries(prefix) {
     return this.shelf.keys(prefix).flatMap((key) => {
       const text = this.shelf.read(key);
@@ -99,11 +129,18 @@ export class Outbox {
   }
 }
 
+/** Whether two entries are about one candidate; its number alone may mean another one, of another workspace. */
+const same = (one, other) =>
+  one.item === other.item && one.about?.sha256 === other.about?.sha256 && one.about?.name === other.about?.name;
+
+/** An entry with its `key` and when it was `given`, in milliseconds of this device's clock. */
 function parse(key, text) {
+  const [stamp, id] = key.split("/").slice(-2);
+  const given = Number(stamp);
   try {
-    return { ...JSON.parse(text), key };
+    return { ...JSON.parse(text), key, given };
   } catch {
-    return { key, id: key.split("/").at(-1), unreadable: true };
+    return { key, id, given, unreadable: true };
   }
 }
 

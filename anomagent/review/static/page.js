@@ -33,10 +33,7 @@ const sender = new Sender(outbox, annotator, {
     if (reply) showProgress(reply.progress);
     settled(entry.item);
   },
-  refused(entry) {
-    countRefused();
-    settled(entry.item);
-  },
+  refused: (entry) => settled(entry.item),
   failed,
 });
 
@@ -105,6 +102,7 @@ function showState() {
   tell(byId("banner-link"), link.lost && `${link.lost} ${waiting ? `${kept}. ${keep}` : "Nothing is lost."}`);
   tell(byId("banner-filters"), filters.words && `Only ${filters.words}.`);
   document.body.dataset.waiting = waiting;
+  countRefused();
   showPause();
 }
 
@@ -134,10 +132,10 @@ function showProgress(told) {
   progress = told;
   const { mine, all } = told;
   byId("progress-bar").max = Math.max(1, all.candidates);
-  byId("progress-bar").value = all.decided;
+  byId("progress-bar").value = all.answered;
   byId("progress-mine").textContent = `You: ${mine.answered} answered, ${mine.left} left`;
   const people = all.people > 1 ? ` by ${all.people} people` : "";
-  byId("progress-all").textContent = `All: ${all.decided} of ${all.candidates} decided${people}`;
+  byId("progress-all").textContent = `All: ${all.answered} of ${all.candidates} answered${people}`;
 }
 
 async function signOut() {
@@ -208,7 +206,6 @@ function wire() {
 
 addEventListener("storage", (event) => {
   const entry = outbox.heard(event);
-  countRefused();
   if (entry && event.newValue === null) return settled(entry.item);
   if (entry?.kind === "answer") review.answeredElsewhere(entry.item);
   return showState();
@@ -218,6 +215,5 @@ addEventListener("beforeunload", (event) => {
 });
 
 wire();
-countRefused();
 supply.query = filters.query;
 work();

@@ -8,33 +8,34 @@ import { panel } from "./panels.js";
 export function refusedAnswers(outbox, again) {
   const list = byId("refused-list");
 
-  const draw = () => {
+  /** Show what there is and what was `said` of the last one; closed where there is nothing to read. */
+  const draw = (said = null) => {
     list.replaceChildren(...outbox.refused().map(row));
-    if (list.childElementCount === 0) byId("refused").close();
+    tell(byId("refused-said"), said);
+    if (list.childElementCount === 0 && !said) byId("refused").close();
     count();
   };
 
   const act = (label, run) => {
     const button = make("button", { type: "button", textContent: label });
     button.addEventListener("click", () => {
-      run();
-      draw();
+      draw(run());
       announce(`${label}: done.`);
+      byId("refused").querySelector("[data-close]").focus(); // the button is gone
     });
     return button;
+  };
+
+  const retry = (entry) => {
+    if (!outbox.retry(entry)) return `Not sent: you have answered “${entry.about.name}” again since then, and that counts.`;
+    again();
+    return null;
   };
 
   const row = (entry) => {
     const what = entry.kind === "undo" ? "Undo" : entry.verdict ? describe(entry) : "An answer";
     const buttons = [act("Discard", () => outbox.remove(entry))];
-    if (!entry.unreadable) {
-      buttons.unshift(
-        act("Try again", () => {
-          outbox.retry(entry);
-          again();
-        }),
-      );
-    }
+    if (!entry.unreadable) buttons.unshift(act("Try again", () => retry(entry)));
     return make(
       "li",
       {},
@@ -51,6 +52,6 @@ export function refusedAnswers(outbox, again) {
     tell(byId("banner-refused"), entries.length > 0 ? text : null);
   };
 
-  panel("refused", null, draw);
+  panel("refused", null, () => draw());
   return count;
 }

@@ -67,7 +67,7 @@ export class Review {
       announce("Nothing to undo.");
       return;
     }
-    this.#put({ kind: "undo" }, last.item);
+    this.#put({ kind: "undo", answer: last.id ?? null }, last.item);
     this.supply.block(last.item.id);
     if (this.current) this.supply.putBack({ ...this.current, was: this.#draft() });
     const { verdict, reason, note } = last;
@@ -97,13 +97,17 @@ export class Review {
     return was || this.note.text ? { ...was, note: this.note.text } : null;
   }
 
-  #send({ item, verdict, reason, note, seconds }) {
-    this.#put({ kind: "answer", verdict, reason, note, seconds }, item);
+  #send(answer) {
+    const { item, verdict, reason, note, seconds } = answer;
+    answer.id = this.#put({ kind: "answer", verdict, reason, note, seconds }, item);
   }
 
+  /** Put an entry about `item` into the outbox and return its id. */
   #put(entry, item) {
+    const id = newId();
     const about = { sha256: item.image.sha256, name: item.name };
-    this.outbox.put({ ...entry, id: newId(), item: item.id, about, page: item.page });
+    this.outbox.put({ ...entry, id, item: item.id, about, page: item.page });
+    return id;
   }
 
   #correct(change, said) {

@@ -7,10 +7,13 @@ import { waitingByName } from "./outbox.js";
 const form = byId("sign-in");
 const button = form.querySelector("[type=submit]");
 
+const known = byId("known");
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const name = byId("name").value.trim();
   byId("sign-in-error").textContent = "";
+  known.hidden = true;
   if (!name) return refuse("Give your name: your answers are kept under it.");
   button.disabled = true;
   try {
@@ -18,9 +21,22 @@ form.addEventListener("submit", async (event) => {
     location.replace("/");
   } catch (error) {
     refuse(error.message);
+    if (error.known) offer(error.known);
   } finally {
     button.disabled = false;
   }
+});
+
+/** The server knows somebody by another spelling of the name: very likely the same person. */
+function offer(name) {
+  known.querySelector("bdi").textContent = name;
+  known.hidden = false;
+  known.focus();
+}
+
+known.addEventListener("click", () => {
+  byId("name").value = known.querySelector("bdi").textContent;
+  form.requestSubmit();
 });
 
 function refuse(text) {
