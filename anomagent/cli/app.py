@@ -11,6 +11,7 @@ from anomagent.cli import (
     dataset,
     doctor,
     evaluate,
+    finetune,
     predict,
     review,
     run,
@@ -39,6 +40,7 @@ app.command()(compare.compare)
 app.command()(audit.audit)
 app.add_typer(review.app, name="review")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(finetune.app, name="finetune")
 app.add_typer(scenes.app, name="scenes")
 app.command()(studio.studio)
 app.command()(doctor.doctor)
