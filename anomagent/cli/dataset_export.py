@@ -14,9 +14,7 @@ from anomagent.dataset.stages import Stage
 from anomagent.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from anomagent.dataset.export import Exported
+    from anomagent.dataset.export import Choices, Exported
     from anomagent.state.findings import Status
 
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
@@ -30,10 +28,11 @@ def export(
         str | None, typer.Option(metavar="RUN", help="Of this run alone, not of the whole workspace.")
     ] = None,
     shape: Annotated[
-        Literal["released", "project-page", "jsonl", "classic", "hf"] | None,
+        Literal["released", "project-page", "jsonl", "classic", "real-images", "hf"] | None,
         typer.Option(
             help="released, project-page: the benchmark's files; jsonl: the lines of `run --json`; "
-            "classic: the classic text by image; hf: a folder for Hugging Face's datasets, Parquet and a card.",
+            "classic: the classic text by image; real-images: descriptions of real images, which the shapes before "
+            "leave out; hf: a folder for Hugging Face's datasets, Parquet and a card, with both.",
             show_default="released",
         ),
     ] = None,
@@ -44,6 +43,14 @@ def export(
     anomalies: Annotated[
         Literal["accepted", "all"], typer.Option(help="What people accepted, or all candidates, reviewed or not.")
     ] = "accepted",
+    undecided: Annotated[
+        Literal["skip", "include"],
+        typer.Option(
+            "--open",
+            help="Images with a candidate that is unreviewed or unsure: leave them out, or write what is "
+            "accepted of them so far.",
+        ),
+    ] = "skip",
     status: Annotated[
         str, typer.Option(metavar="STATUS,...", help="Which results: ok, partial; jsonl and stages: failed as well.")
     ] = "ok,partial",
@@ -55,7 +62,10 @@ def export(
     ] = None,
     keys: Annotated[
         Literal["base", "path", "sha256"],
-        typer.Option(help="Images by the last part of their name, by the name as analysed, or by content."),
+        typer.Option(
+            help="Images by the last part of their name, by the name as analysed (of two contents the newest), or by "
+            "content."
+        ),
     ] = "base",
     image_paths: Annotated[
         bool, typer.Option("--image-paths", help="hf: where the images lie on this machine, not the images themselves.")
@@ -68,9 +78,10 @@ def export(
 ) -> None:
     """Write a data set: of each image the newest finished analysis, of it what people accepted in `anomagent review`.
 
-    Images that were filtered out are left out; those whose candidates were all rejected have an empty list. Severity is
-    realism: 0 = completely implausible, 100 = fully realistic. What is not accepted, and what failed, is counted.
-    Exit code 3: some failed, wholly or in part; the rest is written.
+    An analysis that people reviewed goes before a newer one that nobody has looked at. Images that were filtered out
+    are left out, and so are those that people are not done with; an empty list says that nothing was found or all was
+    rejected. Severity is realism: 0 = completely implausible, 100 = fully realistic. What is not written is counted.
+    Exit code 3: some failed, wholly or in part, or are not done; the rest is written.
 
     Example: `anomagent dataset export annotations.json --shape released`
     """
@@ -87,6 +98,8 @@ def export(
         ("--image-paths", image_paths, "--shape hf", shape == "hf"),
         ("--license", license is not None, "--shape hf", shape == "hf"),
         ("--anomalies", is_given(context, "anomalies"), "a shape: stages are what was said", stage is None),
+        ("--open", is_given(context, "undecided"), "a shape: stages are what was said", stage is None),
+        ("--open", is_given(context, "undecided"), "--anomalies accepted", anomalies == "accepted"),
     )
     if license is not None and not _LICENSE.fullmatch(license):
         raise ConfigurationError(f"--license {license!r}: is no license's id; give one such as cc-by-4.0 or apache-2.0")
@@ -95,6 +108,7 @@ def export(
         statuses=_statuses(status),
         key=keys,
         anomalies=anomalies,
+        undecided=undecided,
         split=split,
         names=_names(names),
         overwrite=force,
@@ -103,15 +117,16 @@ def export(
     store = Workspace.open(settings_of(workspace=workspace).workspace, create=False)
     content = stage or shape or "released"
     told = {"out": str(out), "content": content, "anomalies": anomalies, "run": run, "split": split, "status": status}
-    exported = write(store, out, content, chosen)
-    with dataset_step(store, "export", told) as step:
+    with dataset_step(store, "export", told | {"open": undecided, "keys": keys}) as step:
+        exported = write(store, out, content, chosen)
         step.result = asdict(exported)
     if json:
         print_json(asdict(exported))
     else:
         note(f"wrote {out}: {exported.images} images, {exported.anomalies} anomalies")
-    _report_rest(exported, chosen.statuses, of_shape=stage is None)
-    if exported.failed or exported.partial:
+    skips = undecided == "skip" and anomalies == "accepted" and stage is None
+    _report_rest(exported, chosen, of_shape=stage is None, skips=skips, real=shape == "real-images")
+    if exported.failed or exported.partial or (skips and exported.open_images):
         raise typer.Exit(SOMETHING_FAILED)
 
 
@@ -132,22 +147,27 @@ def _statuses(text: str) -> "list[Status]":
     return cast("list[Status]", names)
 
 
-def _report_rest(exported: "Exported", statuses: "Collection[Status]", of_shape: bool) -> None:
+def _report_rest(exported: "Exported", chosen: "Choices", of_shape: bool, skips: bool, real: bool) -> None:
     """On stderr, a line each: candidates that are not accepted, and images that failed or are in no file."""
-    failed = "written" if "failed" in statuses else "left out"
-    partial = "written" if "partial" in statuses else "left out"
+    failed, partial = ("written" if status in chosen.statuses else "left out" for status in ("failed", "partial"))
     candidates = {
         "rejected": exported.rejected,
         "unsure": exported.unsure,
-        f"unreviewed (in {exported.open_images} images that are not done)": exported.unreviewed,
+        "unreviewed": exported.unreviewed,
     }
+    other = "no real ones" if real else "real ones, which --shape real-images writes"
     images = {
         f"failed ({failed})": exported.failed,
         f"partial ({partial})": exported.partial,
+        f"with undecided candidates ({'left out' if skips else 'written'})": exported.open_images,
         "not finished": exported.running,
         "filtered out": exported.dropped,
         "in no part of the split": exported.unassigned,
+        f"{other} (left out)": exported.described,
+        "behind a newer image of the same name (left out)": exported.hidden,
     }
+    if exported.superseded:
+        complain(f"superseded: reviewed results are older than {exported.superseded} newer analyses, and are used")
     if of_shape:
         _say("candidates", candidates)
     _say("images", images)

@@ -10,13 +10,11 @@ from anomagent.cli.console import complain, flat, note, plain, print_json, stdou
 from anomagent.cli.dataset_progress import progress_of
 from anomagent.cli.options import WorkspaceOption, check_writable, settings_of
 from anomagent.cli.run import SOMETHING_FAILED
-from anomagent.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from anomagent.dataset.ingest import Ingested
     from anomagent.store.sources import LeftOut
 
-_LONGEST_SOURCE = 200
 _PATHS_KEPT = 100
 """So many paths of a command are kept in the store."""
 
@@ -58,6 +56,7 @@ def ingest(
     Example: `anomagent dataset ingest images/ list.csv --source flux`
     """
     from anomagent.benchmark.items import gather
+    from anomagent.benchmark.titles import LONGEST_SOURCE, check_label
     from anomagent.dataset.ingest import ingest as take
     from anomagent.dataset.ingest import result_of
     from anomagent.dataset.rules import Rules
@@ -67,7 +66,7 @@ def ingest(
 
     rules = Rules(min_pixels, max_aspect, allow_animated)
     check_writable(report)
-    _check_source(source)
+    check_label("--source", source, LONGEST_SOURCE)
     items = gather(paths)
     store = Workspace.open(settings_of(workspace=workspace).workspace)
     settings = {"paths": paths[:_PATHS_KEPT], "items": len(items), "source": source, **vars(rules)}
@@ -83,11 +82,6 @@ def ingest(
     _warn(told)
     if told.broken:
         raise typer.Exit(SOMETHING_FAILED)
-
-
-def _check_source(source: str | None) -> None:
-    if source is not None and not 0 < len(source.strip()) <= _LONGEST_SOURCE:
-        raise ConfigurationError(f"--source: must be a name of 1 to {_LONGEST_SOURCE} characters")
 
 
 def _write_report(file: Path, left_out: "Iterable[LeftOut]") -> None:

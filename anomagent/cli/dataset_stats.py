@@ -29,8 +29,8 @@ def stats(
         bool | None,
         typer.Option(
             "--kinds/--no-kinds",
-            help="Sort candidates into kinds by rules; minutes for 100,000.",
-            show_default="where there are at most 10,000",
+            help="Sort candidates into kinds by rules; minutes for 100,000, once: kinds are kept.",
+            show_default="where at most 10,000 are new",
         ),
     ] = None,
     human: Annotated[
@@ -58,7 +58,8 @@ def stats(
 ) -> None:
     """Show a data set in numbers: images by source, annotations before and after review, severity, objects, kinds.
 
-    Images that were filtered out do not count. Severity is realism: 0 = completely implausible.
+    Images that were filtered out do not count; an analysis that people reviewed goes before a newer one that nobody has
+    looked at. Severity is realism: 0 = completely implausible.
 
     Example: `anomagent dataset stats --published --png figure4.png`
     """

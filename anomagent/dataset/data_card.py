@@ -53,7 +53,10 @@ def _body(stats: Stats, contents: Contents) -> list[str]:
         *_license(contents),
         f"{sum(contents.rows.values()):,} images, each with the semantic anomalies that were found in it ({which}):",
         "name, phenomenon, reasoning, severity (0 = completely implausible, 100 = fully realistic: low is bad),",
-        "objects and support. An empty list means that nothing was found or nothing was accepted.",
+        "objects and support.",
+        _empty_lists(contents),
+        "`label` is `real` where a description says why an image looks real, `ai` where a prompt is known, else empty.",
+        *_real(stats),
         "" if contents.with_images else "\nThe images are not in the files: `path` is where they lie on one machine.\n",
         *_table("Parts", ("part", "images"), ((part, f"{rows:,}") for part, rows in contents.rows.items())),
         *_table(
@@ -73,8 +76,22 @@ def _body(stats: Stats, contents: Contents) -> list[str]:
         "",
         *_analyses(stats),
         *_kinds(stats),
-        "The counts of sources, review and analyses are those of the contents that were analysed, each counted once.",
+        "All of this is counted over the rows of these files: an image with several names counts once for each.",
     ]
+
+
+def _empty_lists(contents: Contents) -> str:
+    if not contents.accepted:
+        return "An empty list means that nothing was found."
+    return (
+        "An empty list means that nothing was found or people accepted none of it; where `review` is `open` they are "
+        "not done, and the list may lack something."
+    )
+
+
+def _real(stats: Stats) -> list[str]:
+    number = stats.images["described"]
+    return [f"{number:,} images are real: they have a description and no anomalies."] if number else []
 
 
 def _license(contents: Contents) -> list[str]:

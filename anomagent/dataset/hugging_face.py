@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from anomagent.dataset.data_card import Contents, card_text
-from anomagent.dataset.places import opened
+from anomagent.dataset.places import opened, sync
 from anomagent.dataset.shapes import KEYS, json_text, readable
 from anomagent.dataset.stats import stats_of
 from anomagent.errors import UsageError
@@ -95,9 +95,27 @@ def _row(
             "analyse the image again"
         ) from error
     said = [anomaly.model_dump() for anomaly in anomalies]
-    row = {"image": image, "name": name, "sha256": listed.sha256, **about, "status": listed.status, "anomalies": said}
+    description = newest.description(listed.id)
+    row = {
+        "image": image,
+        "name": name,
+        "sha256": listed.sha256,
+        **about,
+        "label": _label(about["prompt"], description),
+        "description": description,
+        "status": listed.status,
+        "review": "open" if newest.is_open(listed.id) else "complete",
+        "anomalies": said,
+    }
     texts = sum(len(one["name"]) + len(one["phenomenon"]) + len(one["reasoning"]) for one in said)
     return row, len(image["bytes"] or "") + texts
+
+
+def _label(prompt: str | None, description: str | None) -> str | None:
+    """What is known: real images come with a description, generated ones with a prompt."""
+    if description is not None:
+        return "real"
+    return None if prompt is None else "ai"
 
 
 class _Shards:
@@ -124,6 +142,7 @@ class _Shards:
         if self._writer:
             self._writer.close()
         for number, file in enumerate(self._files):
+            sync(file)  # some disks only say here that they are full
             file.rename(self._folder / f"{self._part}-{number:05d}-of-{len(self._files):05d}.parquet")
         return self._total
 
@@ -144,7 +163,18 @@ class _Shards:
 
 
 _ANOMALY: Final = {"name": "string", "phenomenon": "string", "reasoning": "string", "severity": "int32"}
-_IMAGE: Final = {"name": "string", "sha256": "string", "width": "int32", "height": "int32", "source": "string"}
+_IMAGE: Final = {
+    "name": "string",
+    "sha256": "string",
+    "width": "int32",
+    "height": "int32",
+    "source": "string",
+    "prompt": "string",
+    "label": "string",
+    "description": "string",
+    "status": "string",
+    "review": "string",
+}
 
 
 def schema() -> Any:
@@ -155,8 +185,6 @@ def schema() -> Any:
     columns = {
         "image": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
         **_IMAGE,
-        "prompt": "string",
-        "status": "string",
         "anomalies": pa.list_(pa.struct(_typed(anomaly))),
     }
     features = {"info": {"features": _features()}}
@@ -175,6 +203,6 @@ def _features() -> dict[str, Any]:
 
     anomaly = {name: value(kind) for name, kind in _ANOMALY.items()}
     anomaly |= {"objects": [value("string")], "support": value("int32")}
-    columns = {name: value(kind) for name, kind in (_IMAGE | {"prompt": "string", "status": "string"}).items()}
+    columns = {name: value(kind) for name, kind in _IMAGE.items()}
     # A list is written as JSON's list: older and newer versions of `datasets` both know it.
     return {"image": {"_type": "Image"}, **columns, "anomalies": [anomaly]}

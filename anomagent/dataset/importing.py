@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Final, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
 
 from anomagent.benchmark.annotations import AnnotationSet, base_name
 from anomagent.benchmark.documents import shown
@@ -22,14 +23,17 @@ from anomagent.store.imports import (
     Entry,
     answer_id,
     candidates_in,
+    count_superseded,
     imported_before,
-    read_placed,
     write_entries,
 )
 from anomagent.store.reviews import append_answers
 from anomagent.store.runs import finish_run
-from anomagent.store.splits import Placed, save_parts
+from anomagent.store.splits import read_members, save_parts
 from anomagent.store.steps import DatasetStep
+
+if TYPE_CHECKING:
+    from anomagent.dataset.split_files import Unknown, Unlisted
 
 _AT_ONCE: Final = 256
 """Entries that are written in one transaction."""
@@ -59,7 +63,9 @@ class Imported:
     new: int = 0
     """Analyses that were added."""
     unchanged: int = 0
-    """Images of which the last import said the same."""
+    """Images of which the last import said the same: nothing was written."""
+    superseded: int = 0
+    """Of these: images that have been analysed since; that analysis counts, unless people reviewed the imported one."""
     anomalies: int = 0
     """Anomalies of the new analyses."""
     answers: int = 0
@@ -73,9 +79,11 @@ class Imported:
     descriptions: int = 0
     """Real images with a description, which have no anomaly."""
     assigned: int = 0
-    """Contents that are in the split."""
-    unassigned: int = 0
-    """Imported contents that the split does not name."""
+    """Images of the workspace that were given a part of the split."""
+    unlisted: int = 0
+    """Images of the workspace without a part that the split does not name."""
+    unknown: int = 0
+    """Names in the split that no image of the workspace has."""
 
 
 def import_annotations(
@@ -119,29 +127,20 @@ def assign_parts(
     workspace: Workspace,
     step: DatasetStep,
     split: str,
-    parts: Mapping[str, frozenset[str]],
-    hashes: Mapping[str, str],
+    file: Path,
     told: Imported,
+    unknown: "Unknown" = "error",
+    unlisted: "Unlisted" = "error",
 ) -> None:
-    """Keep the parts of a split file, given by base name, for imported images; add to `told` how many there are.
+    """Keep the parts of a split file for the workspace's images, as `dataset split --file`, and add counts to `told`.
 
-    Raises `UsageError`, and writes none of it, where a content is in two parts, or in another one already.
+    Raises `UsageError`, and writes none of it, for what `read_official` refuses.
     """
-    known = read_placed(workspace, split)
-    placed: dict[str, str] = {}
-    for part, names in parts.items():
-        for name in sorted(names & hashes.keys()):
-            sha256 = hashes[name]
-            other = placed.get(sha256) or known.get(sha256, part)
-            if other != part:
-                raise UsageError(
-                    f"split {shown(split)}: {shown(name)} is to be in {part}, but its content is in {other} already; "
-                    "images never move: correct the file, or give the split another name"
-                )
-            placed[sha256] = part
-    new = [Placed(sha256, part, "file") for sha256, part in placed.items() if sha256 not in known]
-    save_parts(workspace, step, split, new)
-    told.assigned, told.unassigned = len(placed), len(set(hashes.values()) - placed.keys())
+    from anomagent.dataset.split_files import read_official  # needs numpy, which nothing else here does
+
+    official = read_official(file, list(read_members(workspace, split)), unknown, unlisted)
+    save_parts(workspace, step, split, official.placed)
+    told.assigned, told.unlisted, told.unknown = map(len, (official.placed, official.unlisted, official.unknown))
     step.result = asdict(told)
 
 
@@ -174,6 +173,7 @@ def _write(
     """Write the analyses that are new and the answers about all of them, and count."""
     with workspace.reading() as connection:
         analyses = imported_before(connection, entries)
+        told.superseded += count_superseded(connection, list(analyses.values()))
     new = [entry for entry in entries if entry.image not in analyses]
     if new and told.run is None:
         told.run = start_run(workspace, COMMAND, {"file": source}, "")

@@ -4,8 +4,9 @@ import errno
 import os
 import re
 import shutil
+import uuid
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -13,20 +14,33 @@ from anomagent.benchmark.files import whole_file
 from anomagent.errors import UsageError
 from anomagent.store import Workspace
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 _OWN: Final = re.compile(r"README\.md|split\.json|(train|test|val|validation|dev)\.jsonl?|data(/[\w-]+\.parquet)?")
 """What a folder that was written here holds; one with anything else is not replaced."""
 
 
 def checked_place(workspace: Workspace, out: Path, overwrite: bool, *, folder: bool = False) -> Path:
-    """The file or folder to write, links followed. Raises `UsageError` before anything is read."""
+    """The file or folder to write, links followed. Raises `UsageError` before anything is read.
+
+    What a process that was killed while it wrote a folder has left there is mended first.
+    """
     try:
         place = out.expanduser().resolve()
-        exists, parent = place.exists(), place.parent.is_dir()
+        parent = place.parent.is_dir()
+        if folder and parent:
+            _recover(place)
+        exists = place.exists()
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"{out}: cannot be written ({error}); choose another file") from error
     own = (workspace.database_path.name, workspace.checkpoints_path.name)
     home = workspace.path.resolve()
-    if (place.parent == home and place.name.startswith(own)) or place in (home, workspace.images.resolve()):
+    folders = (workspace.images.resolve(), workspace.locks.resolve(), home / "named")
+    inside = any(place.is_relative_to(one) for one in folders)
+    if (place.parent == home and place.name.startswith(own)) or place == home or inside:
         raise UsageError(f"{out}: belongs to the workspace itself; choose another file")
     if not parent:
         raise UsageError(f"{out}: its folder does not exist; make it, or choose another file")
@@ -66,23 +80,78 @@ def opened(file: Path) -> Generator[TextIO]:
 
 @contextmanager
 def whole_folder(folder: Path, out: Path) -> Generator[Path]:
-    """A new folder that takes the place of `folder` once the block ends without an error, and is gone otherwise."""
-    unfinished, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{end}") for end in ("part", "old"))
-    with disk_errors(out):
+    """A new folder that takes the place of `folder` once the block ends without an error, and is gone otherwise.
+
+    Where the process is killed between taking the old one away and putting the new one there, the next
+    `checked_place` puts the old one back.
+    """
+    mark = uuid.uuid4().hex[:12]
+    unfinished, old = (folder.with_name(f".{folder.name}.{mark}.{end}") for end in ("part", "old"))
+    with disk_errors(out), ExitStack() as held:
         unfinished.mkdir()
+        held.enter_context(holding(unfinished))
         try:
             yield unfinished
+            _sync_names(unfinished)
             if folder.exists():
+                held.enter_context(holding(folder))
                 folder.rename(old)
-            try:
-                unfinished.rename(folder)
-            except OSError:
-                if old.exists():
-                    old.rename(folder)
-                raise
+            unfinished.rename(folder)
         finally:
+            if old.exists() and not folder.exists():
+                old.rename(folder)
             for left in (unfinished, old):
                 shutil.rmtree(left, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """Have a file on the disk before anything relies on it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_names(folder: Path) -> None:
+    """The same of the names in a folder; not every file system can."""
+    for parent, *_ in os.walk(folder):
+        with suppress(OSError):
+            sync(Path(parent))
+
+
+@contextmanager
+def holding(folder: Path) -> Generator[bool]:
+    """Whether no other process holds the folder: then this one does while the block lasts, or until it is killed."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        yield _locked(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held by another, or the file system knows no locks
+        return False
+    return True
+
+
+def _recover(folder: Path) -> None:
+    """Put back the folder that a killed process took away, and remove what else such processes left."""
+    name = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{12}}\.(part|old)")
+    left = [path for path in folder.parent.iterdir() if name.fullmatch(path.name) and path.is_dir()]
+    for path in sorted(left, key=lambda path: path.stat().st_mtime, reverse=True):
+        with holding(path) as nobody_else:
+            if not nobody_else:
+                continue
+            if path.suffix == ".old" and not folder.exists():
+                path.rename(folder)
+            else:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

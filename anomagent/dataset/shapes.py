@@ -13,9 +13,10 @@ from anomagent.state.classic_text import format_anomalies
 from anomagent.state.findings import Anomaly
 from anomagent.store.annotations import Key, Listed, NewestAnalyses
 
-Shape = Literal["released", "project-page", "jsonl", "classic", "hf"]
+Shape = Literal["released", "project-page", "jsonl", "classic", "real-images", "hf"]
 """released, project-page: the benchmark's files; jsonl: the lines of `run --json`; classic: the classic text by image;
-hf: a folder that Hugging Face's datasets reads."""
+real-images: the descriptions of real images, which have no place in the shapes before; hf: a folder that Hugging
+Face's datasets reads."""
 
 SHAPES: Final[Mapping[str, Callable[[list[Anomaly]], object]]] = {
     "released": lambda anomalies: [released_entry(anomaly) for anomaly in anomalies],
@@ -23,6 +24,8 @@ SHAPES: Final[Mapping[str, Callable[[list[Anomaly]], object]]] = {
     "classic": format_anomalies,
 }
 """Shapes that are one object, and how they write the anomalies of an image."""
+OBJECTS: Final[frozenset[str]] = frozenset({*SHAPES, "real-images"})
+"""All shapes that are one object by image."""
 KEYS: Final[Mapping[Key, Callable[[Listed], str]]] = {
     "base": lambda listed: base_name(listed.image),
     "path": lambda listed: listed.image,
@@ -38,6 +41,8 @@ def text_of(
     if content in SHAPES:
         shaped = SHAPES[content]
         return json_text((KEYS[key](one), shaped(readable(newest.anomalies(one.id), one.image, out))) for one in listed)
+    if content == "real-images":
+        return json_text((KEYS[key](one), newest.description(one.id)) for one in listed)
     if content == "jsonl":
         return _json_lines(newest.result(one) for one in listed)
     stage = cast(Stage, content)

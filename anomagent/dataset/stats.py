@@ -6,12 +6,15 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from anomagent.benchmark.kinds import KINDS, Kind, kind_of
+from anomagent.errors import StoreError, UsageError
 from anomagent.store import Workspace
 from anomagent.store.annotations import NewestAnalyses, Tally, reading_newest
+from anomagent.store.candidates import save_kinds
 from anomagent.store.dataset_facts import (
     Analysed,
     PartCounts,
@@ -20,9 +23,11 @@ from anomagent.store.dataset_facts import (
     count_by_part,
     count_by_severity,
     count_by_source,
+    count_described,
     count_dropped,
     count_objects,
     count_prompts,
+    count_unsorted,
     names_of_objects,
     prepare,
     read_analysed,
@@ -33,7 +38,7 @@ from anomagent.store.dataset_facts import (
 BINS: Final = 10
 """Of the severity histogram: 0 to 9, 10 to 19, ..., 90 to 100."""
 QUICK: Final = 10_000
-"""More candidates are sorted into kinds on request alone: the rules take a minute or two for 100,000."""
+"""More candidates of unknown kind are sorted on request alone: the rules take a minute or two for 100,000."""
 FIELDS: Final = ("name", "phenomenon", "reasoning")
 _FREQUENT = 20
 _NUMBER = re.compile(r"[\s#(]*\d+\)?$")
@@ -64,7 +69,8 @@ class Stats:
     of: str
     """The run or the workspace."""
     images: Mapping[str, int]
-    """all, prompts (known), analysed, ok, partial, failed, running, dropped (not in the data set)."""
+    """all, prompts (known), described (real ones), analysed, ok, partial, failed, running, dropped (not in the data
+    set), superseded (counted by a reviewed analysis, though a newer one exists that nobody reviewed)."""
     dropped: Mapping[str, int]
     """By step; with a run: none, they are not counted."""
     candidates: Mapping[str, int]
@@ -101,29 +107,47 @@ def dataset_stats(
 ) -> Stats:
     """The numbers of the images that belong to the data set, or of those of a run.
 
-    `split`: the parts of this split alone; `kinds`: None counts them where there are at most `QUICK` candidates. Raises
-    `UsageError` where there is no such run or nothing was finished.
+    `split`: the parts of this split alone; `kinds`: None counts them where there are at most `QUICK` candidates whose
+    kind is not known yet; kinds are kept for the next time. Of a content the newest analysis counts that people
+    reviewed. Raises `UsageError` where there is no such run or split, or no image at all.
     """
-    with reading_newest(workspace, run_id, "sha256", accepted=True, kept=True) as newest:
-        return stats_of(newest, split, kinds, whole=run_id is None)
+    fresh: dict[int, Kind] = {}
+    whole = run_id is None
+    with reading_newest(workspace, run_id, "sha256", accepted=True, kept=True, may_be_empty=whole) as newest:
+        if split is not None:
+            newest.parts(split)
+        stats = stats_of(newest, split, kinds, whole=whole, fresh=fresh)
+    if whole and not stats.images["all"]:
+        raise UsageError(f"workspace {workspace.path}: its data set has no image; ingest some first")
+    if fresh:
+        with suppress(StoreError):  # nobody asked for this: without it the next time only takes as long again
+            save_kinds(workspace, fresh)
+    return stats
 
 
-def stats_of(newest: NewestAnalyses, split: str | None, kinds: bool | None, *, whole: bool) -> Stats:
-    """The same of what is being read; once for a reading. `whole`: images that were not analysed count as well."""
+def stats_of(
+    newest: NewestAnalyses, split: str | None, kinds: bool | None, *, whole: bool, fresh: dict[int, Kind] | None = None
+) -> Stats:
+    """The same of what is being read; once for a reading. `whole`: images that were not analysed count as well.
+
+    `fresh` takes up the kinds that were not known, by the candidate's row.
+    """
     prepare(newest, whole)
     sources, severities = count_by_source(newest), count_by_severity(newest)
-    total = sum(one.candidates for one in severities)
     tallies = newest.tallies()
-    lengths, by_kind = _read_texts(newest, kinds if kinds is not None else total <= QUICK)
+    sort = kinds if kinds is not None else count_unsorted(newest) <= QUICK
+    lengths, by_kind = _read_texts(newest, sort, {} if fresh is None else fresh)
     return Stats(
         of=newest.source,
         images={
             "all": sum(one.images for one in sources),
             "prompts": count_prompts(newest),
+            "described": count_described(newest),
             "analysed": sum(one.analysed for one in sources),
             **{status: tallies.get(status, Tally()).images for status in ("ok", "partial", "failed")},
             "running": newest.running,
             "dropped": newest.dropped,
+            "superseded": newest.superseded,
         },
         dropped=count_dropped(newest) if whole else {},
         candidates=_decisions(list(tallies.values())),
@@ -188,14 +212,16 @@ def _frequent(newest: NewestAnalyses) -> dict[str, int]:
     return dict(sorted(names.items(), key=lambda item: (-item[1], item[0]))[:_FREQUENT])
 
 
-def _read_texts(newest: NewestAnalyses, kinds: bool) -> tuple[dict[str, BeforeAfter], dict[Kind, BeforeAfter] | None]:
-    """Lengths and kinds, in one pass over all candidates."""
+def _read_texts(
+    newest: NewestAnalyses, kinds: bool, fresh: dict[int, Kind]
+) -> tuple[dict[str, BeforeAfter], dict[Kind, BeforeAfter] | None]:
+    """Lengths and kinds, in one pass over all candidates; kinds that were not known are added to `fresh`."""
     words: dict[tuple[str, bool], Counter[int]] = {(f, after): Counter() for f in FIELDS for after in (False, True)}
     found: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
-    for anomaly, accepted in read_texts(newest):
+    for row, anomaly, accepted, known in read_texts(newest):
         sides = (False, True) if accepted else (False,)
         length = {name: len(getattr(anomaly, name).split()) for name in FIELDS}
-        kind = kind_of(anomaly) if kinds else ""
+        kind = (known or fresh.get(row) or fresh.setdefault(row, kind_of(anomaly))) if kinds else ""
         for after in sides:
             found[after][kind] += 1
             for name in FIELDS:

@@ -24,6 +24,7 @@ def stats_facts(stats: Mapping[str, Any]) -> list[str]:
         "failed": images["failed"],
         "not finished": images["running"],
         "filtered out": images["dropped"],
+        "real, with a description": images["described"],
     }
     if said := [f"{number:,} {what}" for what, number in states.items() if number]:
         lines.append(f"Images: {', '.join(said)}.")
@@ -33,6 +34,8 @@ def stats_facts(stats: Mapping[str, Any]) -> list[str]:
         f"{count(review['people'], 'person', 'people')}"
         + (f", {review['unanimous']:,} of {review['shared']:,} judged twice agree." if review["shared"] else ".")
     )
+    if images["superseded"]:
+        lines.append(f"Superseded: reviewed results are older than {images['superseded']:,} newer analyses, and count.")
     lines.append("Before: all candidates. After: those that people accepted. Severity: 0 = completely implausible.")
     return lines
 

@@ -92,7 +92,7 @@ def _draw_severity(axes: Axes, severity: Mapping[str, Sequence[int]]) -> None:
 
 
 def _draw_names(axes: Axes, stats: Mapping[str, Any]) -> None:
-    """Kinds where they were counted, else the most frequent objects."""
+    """Kinds where they were counted, else the most frequent objects; nothing where there are neither."""
     if stats["kinds"] is not None:
         ranked = sorted(stats["kinds"].items(), key=lambda item: -item[1]["before"])
         _draw_pairs(axes, [(both["before"], both["after"]) for _, both in ranked], "{:,}")
@@ -101,6 +101,9 @@ def _draw_names(axes: Axes, stats: Mapping[str, Any]) -> None:
         _count_on(axes.xaxis)
         return
     names = list(stats["frequent_objects"].items())[:10]
+    if not names:
+        axes.remove()
+        return
     bars = axes.barh(range(len(names)), [number for _, number in names], color=_AFTER, height=0.65)
     axes.bar_label(bars, [f"{number:,}" for _, number in names], padding=3, fontsize=8)
     axes.margins(x=0.12)

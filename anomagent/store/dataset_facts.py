@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from anomagent.benchmark.kinds import KINDS, Kind
 from anomagent.state.findings import Anomaly
 from anomagent.store.annotations import NewestAnalyses
+from anomagent.store.candidates import kinds_rules
 
 
 class SourceCounts(NamedTuple):
@@ -62,29 +64,32 @@ class Analysed(NamedTuple):
 def prepare(newest: NewestAnalyses, whole: bool) -> None:
     """Fill the temporary tables that all of these functions read; call it once for a reading.
 
-    `whole`: the images are all that belong to the data set, analysed or not; else those of `newest`.
+    `whole`: the images are all that belong to the data set, analysed or not, and `newest` has each content once; else
+    they are those of `newest`, one with several names once for each.
     """
     newest.query("""
         CREATE TEMP TABLE found (
-            sha256 TEXT PRIMARY KEY, id INTEGER, has_result INTEGER, candidates INTEGER, accepted INTEGER)""")
+            position INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, id INTEGER, has_result INTEGER, candidates INTEGER,
+            accepted INTEGER)""")
     newest.query("""
-        INSERT OR IGNORE INTO found
-        SELECT sha256, newest.id, status != 'failed', count(anomalies.id), total(verdict = 'ACCEPT')
+        INSERT INTO found
+        SELECT newest.position, sha256, newest.id, status != 'failed', count(anomalies.id), total(verdict = 'ACCEPT')
         FROM newest JOIN analyses USING (id) LEFT JOIN anomalies ON analysis_id = newest.id
-        LEFT JOIN decided ON anomaly_id = anomalies.id GROUP BY newest.position ORDER BY newest.id DESC""")
-    newest.query("CREATE TEMP TABLE members (sha256 TEXT PRIMARY KEY, source TEXT)")
-    newest.query(f"INSERT INTO members (sha256) SELECT sha256 FROM {'kept_images' if whole else 'found'}")
-    newest.query("CREATE TEMP TABLE said (sha256 TEXT PRIMARY KEY, source TEXT, latest TEXT)")
-    newest.query("""
-        INSERT INTO said SELECT sha256, source, max(created) FROM sources WHERE source IS NOT NULL GROUP BY sha256""")
-    newest.query("UPDATE members SET source = (SELECT source FROM said WHERE said.sha256 = members.sha256)")
+        LEFT JOIN decided ON anomaly_id = anomalies.id GROUP BY newest.position""")
+    newest.query("CREATE INDEX temp.found_by_content ON found(sha256)")
+    images = "kept_images LEFT JOIN found USING (sha256)" if whole else "found"
+    newest.query(f"""
+        CREATE TEMP TABLE members AS
+        SELECT sha256, position, source, prompt FROM (SELECT sha256, position FROM {images})
+        JOIN image_facts USING (sha256)""")
+    newest.query("CREATE INDEX temp.members_by_content ON members(sha256)")
 
 
 def count_by_source(newest: NewestAnalyses) -> list[SourceCounts]:
     """The source with the most images first; an image with several sources counts for the one said last."""
     query = """
         SELECT source, count(*), total(has_result), total(candidates), total(accepted)
-        FROM members LEFT JOIN found USING (sha256) GROUP BY source ORDER BY 2 DESC, source"""
+        FROM members LEFT JOIN found USING (position) GROUP BY source ORDER BY 2 DESC, source"""
     return [SourceCounts(source, *map(int, rest)) for source, *rest in newest.query(query)]
 
 
@@ -92,7 +97,7 @@ def count_by_part(newest: NewestAnalyses, split: str | None) -> list[PartCounts]
     """The parts of one split, or of all."""
     query = """
         SELECT split, part, count(*), total(has_result), total(candidates), total(accepted)
-        FROM splits JOIN members USING (sha256) LEFT JOIN found USING (sha256)
+        FROM splits JOIN members USING (sha256) LEFT JOIN found USING (position)
         WHERE ?1 IS NULL OR split = ?1 GROUP BY split, part ORDER BY split, part != 'train', part"""
     return [PartCounts(split, part, *map(int, rest)) for split, part, *rest in newest.query(query, [split])]
 
@@ -109,7 +114,7 @@ def count_objects(newest: NewestAnalyses) -> Iterator[tuple[int, int]]:
     """How many objects were perceived in an image, and in how many images; without images where none was asked for."""
     query = """
         SELECT number, count(*) FROM (
-            SELECT count(*) AS number FROM found JOIN objects ON analysis_id = found.id GROUP BY found.id)
+            SELECT count(*) AS number FROM found JOIN objects ON analysis_id = found.id GROUP BY found.position)
         GROUP BY number"""
     return iter(newest.query(query))
 
@@ -119,14 +124,39 @@ def names_of_objects(newest: NewestAnalyses) -> Iterator[tuple[str, int]]:
     return iter(newest.query("SELECT name, count(*) FROM found JOIN objects ON analysis_id = found.id GROUP BY name"))
 
 
-def read_texts(newest: NewestAnalyses) -> Iterator[tuple[Anomaly, bool]]:
-    """Every candidate, one at a time, and whether it was accepted; without objects and support."""
-    query = """
-        SELECT name, phenomenon, reasoning, severity, coalesce(verdict = 'ACCEPT', 0)
-        FROM found JOIN anomalies ON analysis_id = found.id LEFT JOIN decided ON anomaly_id = anomalies.id"""
-    for name, phenomenon, reasoning, severity, accepted in newest.query(query):
+class Text(NamedTuple):
+    """A candidate as it is counted."""
+
+    row: int
+    """Its row in `anomalies`."""
+    anomaly: Anomaly
+    """Without objects and support."""
+    accepted: bool
+    kind: Kind | None
+    """As it was kept; None where it was not read off the texts yet, or by other rules."""
+
+
+def read_texts(newest: NewestAnalyses) -> Iterator[Text]:
+    """Every candidate, one at a time."""
+    query = f"""
+        SELECT anomalies.id, name, phenomenon, reasoning, severity, coalesce(verdict = 'ACCEPT', 0), kind
+        FROM found JOIN anomalies ON analysis_id = found.id LEFT JOIN decided ON decided.anomaly_id = anomalies.id
+        LEFT JOIN {_KNOWN_KINDS} ON k.anomaly_id = anomalies.id"""
+    for row, name, phenomenon, reasoning, severity, accepted, kind in newest.query(query, [kinds_rules()]):
         texts = {"name": name, "phenomenon": phenomenon, "reasoning": reasoning}
-        yield Anomaly.model_construct(**texts, severity=severity, objects=[], support=0), bool(accepted)
+        anomaly = Anomaly.model_construct(**texts, severity=severity, objects=[], support=0)
+        yield Text(row, anomaly, bool(accepted), kind if kind in KINDS else None)
+
+
+def count_unsorted(newest: NewestAnalyses) -> int:
+    """Candidates whose kind was not read off their texts yet."""
+    query = f"""
+        SELECT count(*) FROM found JOIN anomalies ON analysis_id = found.id
+        LEFT JOIN {_KNOWN_KINDS} ON k.anomaly_id = anomalies.id WHERE kind IS NULL"""
+    return newest.query(query, [kinds_rules()]).fetchone()[0]
+
+
+_KNOWN_KINDS: Final = "(SELECT anomaly_id, kind FROM anomaly_kinds WHERE rules = ?) k"
 
 
 def read_reviewed(newest: NewestAnalyses) -> Reviewed:
@@ -134,7 +164,7 @@ def read_reviewed(newest: NewestAnalyses) -> Reviewed:
     newest.query("""
         CREATE TEMP TABLE answered AS
         SELECT v.anomaly_id, v.annotator, v.capacity, v.verdict FROM verdicts v
-        JOIN anomalies ON anomalies.id = v.anomaly_id JOIN found ON found.id = analysis_id""")
+        WHERE v.anomaly_id IN (SELECT anomalies.id FROM anomalies JOIN found ON found.id = analysis_id)""")
     ((people, answers),) = newest.query("SELECT count(DISTINCT annotator), count(*) FROM answered")
     ((shared, unanimous),) = newest.query("""
         SELECT count(*), total(same) FROM (
@@ -153,7 +183,12 @@ def read_analysed(newest: NewestAnalyses) -> list[Analysed]:
 
 def count_prompts(newest: NewestAnalyses) -> int:
     """Images whose prompt is known."""
-    query = "SELECT count(DISTINCT sha256) FROM members JOIN sources USING (sha256) WHERE prompt IS NOT NULL"
+    return newest.query("SELECT count(*) FROM members WHERE prompt IS NOT NULL").fetchone()[0]
+
+
+def count_described(newest: NewestAnalyses) -> int:
+    """Real images with a description."""
+    query = "SELECT count(*) FROM found WHERE id IN (SELECT analysis_id FROM findings WHERE kind = 'description')"
     return newest.query(query).fetchone()[0]
 
 
@@ -166,8 +201,6 @@ def count_dropped(newest: NewestAnalyses) -> dict[str, int]:
 def read_picture(newest: NewestAnalyses, sha256: str) -> dict[str, Any]:
     """Where an image lies in the workspace, its size in pixels, and what was said of it: path, width, height, source,
     prompt."""
-    query = "SELECT path, width, height FROM images WHERE sha256 = ?"
-    path, width, height = newest.query(query, [sha256]).fetchone()
-    query = "SELECT source, prompt FROM sources WHERE sha256 = ? ORDER BY source IS NULL, created DESC LIMIT 1"
-    source, prompt = newest.query(query, [sha256]).fetchone() or (None, None)
-    return {"path": path, "width": width, "height": height, "source": source, "prompt": prompt}
+    query = "SELECT path, width, height, source, prompt FROM images JOIN image_facts USING (sha256) WHERE sha256 = ?"
+    names = ("path", "width", "height", "source", "prompt")
+    return dict(zip(names, newest.query(query, [sha256]).fetchone(), strict=True))

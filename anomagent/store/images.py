@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import stat
 import threading
@@ -24,6 +25,9 @@ from anomagent.store.workspace import Workspace
 MOST_BYTES = 200_000_000
 """Larger files are refused without being read."""
 
+_FIRST_ESCAPE = 0xDC00
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+"""Bytes of a file name that are no UTF-8, as Python writes them into text."""
 _NAMELESS = "<image>"
 _ABANDONED = 3_600.0
 """Seconds after which nobody is writing an unfinished copy any more."""
@@ -145,8 +149,11 @@ def read_image(source: str | Path | bytes, name: str | None = None) -> tuple[str
 
 
 def label_of(source: str | Path) -> str:
-    """What the image at a path is called: the path, with a replacement for what is no text in it."""
-    return clean(os.fspath(source).encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    """What the image at a path is called: the path, with a mark and its number for each byte that is no text in it.
+
+    Two files whose names differ in such bytes alone have different names.
+    """
+    return clean(_NO_TEXT.sub(lambda byte: f"\ufffd{ord(byte[0]) - _FIRST_ESCAPE:02x}", os.fspath(source)))
 
 
 def keep_copy(workspace: Workspace, arrival: Arrival, data: bytes) -> None:

@@ -55,6 +55,14 @@ def imported_before(connection: sqlite3.Connection, entries: Iterable[Entry]) ->
     return found
 
 
+def count_superseded(connection: sqlite3.Connection, analyses: Sequence[int]) -> int:
+    """How many of these analyses are of an image that has a newer one with a result."""
+    query = """
+        SELECT count(*) FROM json_each(?) JOIN analyses a ON a.id = value WHERE EXISTS (
+            SELECT 1 FROM analyses WHERE sha256 = a.sha256 AND id > a.id AND status IN ('ok', 'partial'))"""
+    return connection.execute(query, [json.dumps(list(analyses))]).fetchone()[0]
+
+
 def write_entries(connection: sqlite3.Connection, run_id: str, entries: Iterable[Entry]) -> dict[str, int]:
     """Insert an analysis for each entry, inside a transaction, and return them by the entry's image."""
     return {entry.image: _write(connection, run_id, entry) for entry in entries}
@@ -114,9 +122,3 @@ def kept_copies(workspace: Workspace, contents: Sequence[str]) -> set[str]:
         rows = connection.execute(query, [json.dumps(list(contents))]).fetchall()
     copies = ((sha256, workspace.path / path, size) for sha256, path, size in rows)
     return {sha256 for sha256, copy, size in copies if copy.is_file() and copy.stat().st_size == size}
-
-
-def read_placed(workspace: Workspace, split: str) -> dict[str, str]:
-    """The part of a split that each content is in."""
-    with workspace.reading() as connection:
-        return dict(connection.execute("SELECT sha256, part FROM splits WHERE split = ?", [clean(split)]).fetchall())

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from anomagent.store import Workspace, begin_analysis, save_analysis, start_run
+from anomagent.store.steps import read_steps
 from tests.cli.conftest import Cli
+from tests.dataset.filling import add, anomaly, judge
 from tests.report.examples import result_of, store_example, workspace_in
 
 ALL = ("--anomalies", "all")
@@ -27,8 +29,9 @@ def test_results_are_written_and_counted(cli: Cli, tmp_path: Path) -> None:
     assert outcome.out == ""
     assert outcome.err.splitlines() == [
         "wrote out.json: 1 images, 1 anomalies",
-        "anomagent: candidates: 1 unreviewed (in 1 images that are not done)",
-        "anomagent: images: 1 failed (left out), 1 partial (written), 1 not finished",
+        "anomagent: candidates: 1 unreviewed",
+        "anomagent: images: 1 failed (left out), 1 partial (written), 1 with undecided candidates (written), "
+        "1 not finished",
     ]
     assert json.loads((tmp_path / "out.json").read_text())["a.png"][0]["Severity Score"].startswith("10/100")
 
@@ -128,7 +131,9 @@ def test_only_named_images(cli: Cli, tmp_path: Path) -> None:
         (("--image-paths",), "--image-paths belongs to --shape hf"),
         (("--shape", "hf", "--license", "a: b"), "is no license's id"),
         (("--stage", "scans", "--anomalies", "all"), "--anomalies belongs to a shape"),
-        (("--split", "none"), "nothing is accepted yet"),
+        (("--stage", "scans", "--open", "skip"), "--open belongs to a shape"),
+        (("--open", "include", *ALL), "--open belongs to --anomalies accepted"),
+        (("--split", "none"), "no split 'none'"),
         (("--split", "none", *ALL), "no split 'none'"),
         (("--names", "none.txt"), "no such file"),
     ],
@@ -139,3 +144,37 @@ def test_options_that_do_not_fit(cli: Cli, tmp_path: Path, arguments: tuple[str,
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert message in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_step_begins_before_its_work(cli: Cli, tmp_path: Path) -> None:
+    workspace = workspace_in(tmp_path)
+    store_example(workspace)
+    assert cli("dataset", "export", "none/out.json").code == 2
+    assert cli("dataset", "export", "out.json", *ALL, "--keys", "sha256").code == 3
+    failed, done = read_steps(workspace)
+    assert (failed["step"], failed["finished"], failed["result"]) == ("export", None, None)
+    assert (done["settings"]["keys"], done["result"]["images"]) == ("sha256", 1)
+
+
+def test_images_that_are_not_done_are_left_out_and_said(cli: Cli, tmp_path: Path) -> None:
+    workspace = workspace_in(tmp_path)
+    run = start_run(workspace, "run", {}, "hash")
+    for place, (name, verdict) in enumerate({"a.png": "ACCEPT", "b.png": "UNSURE"}.items()):
+        add(workspace, run, name, place, status="ok", anomalies=[anomaly(name)])
+        judge(workspace, name, verdict)  # type: ignore[arg-type]
+    outcome = cli("dataset", "export", "out.json")
+    assert (outcome.code, outcome.err.splitlines()) == (
+        3,
+        [
+            "wrote out.json: 1 images, 1 anomalies",
+            "anomagent: images: 1 with undecided candidates (left out)",
+        ],
+    )
+    assert list(json.loads((tmp_path / "out.json").read_text())) == ["a.png"]
+    outcome = cli("dataset", "export", "all.json", "--open", "include")
+    assert (outcome.code, "1 unsure" in outcome.err) == (0, True)
+    assert list(json.loads((tmp_path / "all.json").read_text())) == ["a.png", "b.png"]
+
+    add(workspace, run, "a.png", 0, status="ok", anomalies=[])
+    outcome = cli("dataset", "export", "again.json", "--open", "include")
+    assert "superseded: reviewed results are older than 1 newer analyses" in outcome.err

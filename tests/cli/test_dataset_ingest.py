@@ -73,7 +73,7 @@ def test_rendered_scenes_come_with_prompt_and_boxes(cli: Cli, tmp_path: Path) ->
     ("arguments", "message"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
-        (["in", "--source", " "], "--source: must be a name"),
+        (["in", "--source", " "], "--source ' ': give a name of 1 to 200"),
         (["in", "--min-pixels", "-1"], "--min-pixels -1: must be 0 or more"),
         (["in", "--max-aspect", "nan"], "--max-aspect nan: must be 1 or more"),
         (["in", "--report", "nowhere/a.csv"], "cannot write nowhere/a.csv"),

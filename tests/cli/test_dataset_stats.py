@@ -67,6 +67,7 @@ def test_people_beside_agents_by_a_model(cli: Cli, filled: Path, tmp_path_factor
         (("--run", "x"), "no run 'x'"),
         (("-w", "elsewhere"), "nothing there"),
         (("--png", "none/f.png"), "cannot write"),
+        (("--split", "nonsense"), "no split 'nonsense'"),
         (("--backbone", "x"), "--backbone belongs to --human"),
         (("--threshold", "0.5"), "--threshold belongs to --human"),
         (("--human", "none.json"), "no such file"),
@@ -77,3 +78,12 @@ def test_wrong_use_is_one_line(cli: Cli, arguments: tuple[str, ...], message: st
     outcome = cli("dataset", "stats", *arguments)
     assert (outcome.code, outcome.err.count("\n"), outcome.out) == (2, 1, "")
     assert message in outcome.err
+
+
+def test_before_anything_is_analysed(cli: Cli, tmp_path: Path) -> None:
+    prepare(tmp_path, {})
+    assert cli("dataset", "ingest", "images", "--source", "flux", "--min-pixels", "1").code == 0
+    outcome = cli("dataset", "stats", "--png", "f.png")
+    assert outcome.code == 0, outcome.err
+    assert "2 images, 0 with a result" in " ".join(outcome.out.split())
+    assert "flux" in outcome.out

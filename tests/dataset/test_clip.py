@@ -85,10 +85,9 @@ def test_long_texts_are_cut_and_long_pictures_too(clip: Clip) -> None:
     assert np.allclose(clip.prepare(stripe), clip.prepare(Image.new("RGB", (40, 40), "red")), atol=1e-5)
 
 
-def test_identity_is_name_and_content(folder: Path, clip: Clip, tmp_path: Path) -> None:
-    copy = tmp_path / "tiny-clip"
+def test_identity_is_content_alone(folder: Path, clip: Clip, tmp_path: Path) -> None:
+    copy = tmp_path / "called-otherwise"
     shutil.copytree(folder, copy)
-    assert clip.identity.startswith("tiny-clip@")
     assert Clip(str(copy), "cpu").identity == clip.identity
     make_clip(copy, seed=1)
     assert Clip(str(copy), "cpu").identity != clip.identity

@@ -1,5 +1,10 @@
 """Near-duplicates of a workspace: nothing changes until it is told to, and then for good."""
 
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,11 +12,15 @@ from PIL import Image
 
 from anomagent.dataset import embeddings
 from anomagent.dataset.dedupe import Choices, dedupe
-from anomagent.errors import ConfigurationError
+from anomagent.dataset.stars import Plan
+from anomagent.errors import ConfigurationError, UsageError
 from anomagent.store import Workspace
-from anomagent.store.selections import kept_images
+from anomagent.store.duplicates import Duplicate, Standing
+from anomagent.store.selections import kept_images, write_selections
 from anomagent.store.steps import dataset_step, read_steps
 from tests.dataset.near import add_picture, lose_file, scenery
+
+module = sys.modules[dedupe.__module__]
 
 
 def fill(workspace: Workspace) -> None:
@@ -73,16 +82,68 @@ def test_new_images_turn_nothing_over(workspace: Workspace) -> None:
     assert kept(workspace) == {"huge.png", "other.png"}
 
 
-def test_one_whose_representative_was_filtered_out_is_not_revived(workspace: Workspace) -> None:
+def filter_out(workspace: Workspace, sha256: str) -> None:
+    with dataset_step(workspace, "filter", {}) as step:
+        write_selections(workspace, step, "filter", [(sha256, False, "dark")])
+
+
+def test_one_whose_representative_was_filtered_out_comes_back(workspace: Workspace) -> None:
     fill(workspace)
+    add_picture(workspace, "tiny.png", scenery(1).resize((64, 64)))
     found = dedupe(workspace, Choices(), apply=True)
-    with dataset_step(workspace, "filter", {}) as step, workspace.writing() as connection:
-        query = "INSERT INTO selections (step, stage, sha256, kept) VALUES (?, 'filter', ?, 0)"
-        connection.execute(query, (step.id, found.plan.groups[0].kept.sha256))
+    assert kept(workspace) == {"big.png", "other.png"}
+    filter_out(workspace, found.plan.groups[0].kept.sha256)
 
     again = dedupe(workspace, Choices(), apply=True)
 
-    assert (kept(workspace), again.plan.orphans, again.plan.images) == ({"other.png"}, 1, 2)
+    assert kept(workspace) == {"small.png", "other.png"}
+    counts = again.summary()
+    assert (counts["dropped_before_and_kept"], counts["dropped"], counts["dropped_before"]) == (1, 1, 0)
+    assert dedupe(workspace, Choices(), apply=True).summary()["dropped_before"] == 1  # tiny.png, for small.png now
+    assert kept(workspace) == {"small.png", "other.png"}
+
+
+def test_two_at_once_leave_one_of_each(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(workspace)
+    apply = module._apply
+
+    def late(*arguments: Any) -> None:
+        monkeypatch.setattr(module, "_apply", apply)
+        dedupe(workspace, Choices("first", anew=True), apply=True)  # small.png came first and stays
+        apply(*arguments)
+
+    monkeypatch.setattr(module, "_apply", late)
+    dedupe(workspace, Choices("largest", anew=True), apply=True)
+
+    assert kept(workspace) == {"big.png", "other.png"}
+    assert [(step["finished"] is None, step["settings"]["keep"]) for step in read_steps(workspace)] == [
+        (False, "first"), (True, "largest"), (False, "largest"),
+    ]  # fmt: skip
+
+
+def test_one_that_is_always_too_late_says_so(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(workspace)
+    monkeypatch.setattr(module, "read_standing", lambda _: Standing(7, 7))
+    with pytest.raises(UsageError, match="other commands keep deciding meanwhile"):
+        dedupe(workspace, Choices(), apply=True)
+    assert (len(kept(workspace)), duplicates(workspace)) == (3, [])
+
+
+def test_killed_in_the_middle_all_is_there_or_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(workspace)
+
+    def killed(plan: Plan) -> Iterator[Duplicate]:
+        yield from rows(plan)
+        raise KeyboardInterrupt
+
+    rows = Plan.rows
+    monkeypatch.setattr(Plan, "rows", killed)
+    with pytest.raises(KeyboardInterrupt):
+        dedupe(workspace, Choices(), apply=True)
+    assert (len(kept(workspace)), duplicates(workspace)) == (3, [])
+    monkeypatch.setattr(Plan, "rows", rows)
+    dedupe(workspace, Choices(), apply=True)
+    assert (kept(workspace), len(duplicates(workspace))) == ({"big.png", "other.png"}, 2)
 
 
 def test_equal_files_are_one_image(workspace: Workspace) -> None:
@@ -115,8 +176,13 @@ def test_the_best_score_stays(workspace: Workspace) -> None:
     assert group.kept.names == ("small.png",)
     with workspace.writing() as connection:
         connection.execute("INSERT INTO image_scores SELECT sha256, score, 'n', '', 1, '2026' FROM image_scores")
-    with pytest.raises(ConfigurationError, match=r"given by several models \(m, n\)"):
+    with pytest.raises(ConfigurationError, match=r"given by several models \(m, n\); choose one with --score-model"):
         dedupe(workspace, choices, apply=False)
+    with pytest.raises(ConfigurationError, match="no image has a score 'realism' by model 'o'; there are m, n"):
+        dedupe(workspace, replace(choices, score_model="o"), apply=False)
+    for model, stays in (("m", "small.png"), ("n", "big.png")):  # to n all are equal: the larger one stays
+        (group,) = dedupe(workspace, replace(choices, score_model=model), apply=False).plan.groups
+        assert group.kept.names == (stays,)
 
 
 class Thumbnails:

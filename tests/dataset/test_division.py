@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anomagent.dataset.division import Shares, divide, draw, group
+from anomagent.dataset.division import Shares, divide, draw, group, held
 from anomagent.errors import ConfigurationError
 from anomagent.store.splits import Member
 
@@ -143,3 +143,26 @@ def test_near_duplicates_are_not_looked_for_without_a_distance() -> None:
     assert group(members, prints, None, prompts=False).tolist() == [0, 1]
     assert group(members, prints, 0, prompts=False).tolist() == [0, 0]
     assert group(members, dict.fromkeys(prints, b""), 6, prompts=True).tolist() == [0, 1]
+
+
+def test_dropped_images_hold_their_part_for_others_alone() -> None:
+    # 1 was dropped and is in test; 2 has its prompt; 3 and 4 have another, and 3 is in train.
+    left = [member(1, "a dog", "test")]
+    members = [member(2, "A dog"), member(3, "a cat", "train"), member(4, "a cat")]
+    wide = group([*members, *left], {}, None, prompts=True)
+    parts = held(members, left, wide)
+    assert parts == {0: "test"}
+    division = divide(members, group(members, {}, None, prompts=True), Shares.parse("train=1"), 0, parts)
+    assert {(one.sha256, one.part, one.because) for one in division.placed} == {
+        (members[0].sha256, "test", "group"), (members[2].sha256, "train", "group"),
+    }  # fmt: skip
+    assert (division.parts, division.clashes) == ({"train": 2, "test": 1}, ())
+
+
+def test_dropped_images_make_no_clash() -> None:
+    # What joined both sides was dropped: they have nothing in common now.
+    left = [Member("0" * 64, ("x.png",), ("a dog", "a cat"), "train", "x")]
+    members = [member(1, "a dog", "train"), member(2, "a cat", "test")]
+    parts = held(members, left, group([*members, *left], {}, None, prompts=True))
+    division = divide(members, group(members, {}, None, prompts=True), Shares.parse("train=1"), 0, parts)
+    assert (division.placed, division.clashes, division.groups) == ((), (), 0)

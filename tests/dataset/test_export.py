@@ -201,9 +201,11 @@ def test_equal_files_are_analysed_once_and_written_under_each_name(workspace: Wo
     for name in ("two/a.png", "b.png", "changed.png", "later.png", "<image>"):
         name_images(workspace, [(sha256, name)])
 
-    counts = export_all(workspace, tmp_path / "out.json")
-    assert list(json.loads((tmp_path / "out.json").read_text())) == ["a.png", "b.png", "changed.png", "later.png"]
-    assert (counts.images, counts.anomalies, counts.partial) == (4, 4, 4)
+    counts = export_all(workspace, tmp_path / "first.json", names=["a.png", "b.png"])
+    assert list(json.loads((tmp_path / "first.json").read_text())) == ["a.png", "b.png"]
+    assert (counts.images, counts.anomalies, counts.partial) == (2, 2, 2)
+    with pytest.raises(UsageError, match=r"'(changed|later).png' share the base name '(changed|later).png'"):
+        export_all(workspace, tmp_path / "out.json")
 
     export_all(workspace, tmp_path / "out.jsonl", "jsonl", key="path")
     analysed, *further, own = lines(tmp_path / "out.jsonl")

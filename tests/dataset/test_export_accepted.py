@@ -40,10 +40,14 @@ def reviewed(workspace: Workspace) -> dict[str, str]:
 @pytest.mark.usefixtures("reviewed")
 def test_accepted_candidates_alone(workspace: Workspace, tmp_path: Path) -> None:
     counts = export(workspace, tmp_path / "out.json")
-
-    assert names_in(tmp_path / "out.json") == {"a.png": ["leg", "ear"], "b.png": [], "c.png": ["cup"], "d.png": []}
-    assert (counts.images, counts.anomalies, counts.rejected, counts.unsure, counts.unreviewed) == (4, 3, 2, 1, 1)
+    assert names_in(tmp_path / "out.json") == {"a.png": ["leg", "ear"], "b.png": [], "d.png": []}
+    assert (counts.images, counts.anomalies, counts.rejected, counts.unsure, counts.unreviewed) == (3, 2, 2, 0, 0)
     assert counts.open_images == 1, "c has candidates that are not decided"
+
+    counts = export(workspace, tmp_path / "all.json", choices=Choices(undecided="include"))
+    assert names_in(tmp_path / "all.json") == {"a.png": ["leg", "ear"], "b.png": [], "c.png": ["cup"], "d.png": []}
+    assert (counts.images, counts.anomalies, counts.rejected, counts.unsure, counts.unreviewed) == (4, 3, 2, 1, 1)
+    assert counts.open_images == 1
     assert {key: len(one.anomalies) for key, one in annotations_of(workspace, accepted=True).images.items()} == {
         "a.png": 2,
         "b.png": 0,
@@ -95,7 +99,57 @@ def test_a_content_is_reviewed_once_for_all_its_names(workspace: Workspace, tmp_
 
     judge(workspace, "leg", "REJECT")  # now the older one was seen as well
     export(workspace, tmp_path / "later.json")
-    assert names_in(tmp_path / "later.json")["old.png"] == []
+    assert names_in(tmp_path / "later.json")["old.png"] == ["arm"]
+
+
+def test_analysing_again_does_not_undo_a_review(workspace: Workspace, tmp_path: Path) -> None:
+    first, second = (begin(workspace) for _ in range(2))
+    for place, name in enumerate(("leg", "arm")):
+        add(workspace, first, f"{name}.png", place, status="ok", anomalies=[anomaly(name)])
+        judge(workspace, name, "ACCEPT")
+        add(workspace, second, f"{name}.png", place, status="ok", anomalies=[anomaly(f"new {name}")])
+    counts = export(workspace, tmp_path / "out.json")
+    assert names_in(tmp_path / "out.json") == {"leg.png": ["leg"], "arm.png": ["arm"]}
+    assert (counts.anomalies, counts.superseded, counts.open_images) == (2, 2, 0)
+
+    judge(workspace, "new arm", "REJECT")  # whoever looks at the newer one means it
+    counts = export(workspace, tmp_path / "later.json")
+    assert names_in(tmp_path / "later.json") == {"leg.png": ["leg"], "arm.png": []}
+    assert counts.superseded == 1
+    with pytest.raises(UsageError, match="nothing is accepted yet"):
+        export(workspace, tmp_path / "x.json", choices=Choices(run_id=second, names=["leg.png"]))
+
+
+def test_what_nobody_has_finished_is_no_clean_image(workspace: Workspace, tmp_path: Path) -> None:
+    add(workspace, begin(workspace), "a.png", status="ok", anomalies=[anomaly("leg"), anomaly("arm")])
+    judge(workspace, "leg", "REJECT")
+    with pytest.raises(UsageError, match=r"every image has a candidate that is undecided.*--open include"):
+        export(workspace, tmp_path / "out.json")
+    assert not (tmp_path / "out.json").exists()
+    export(workspace, tmp_path / "out.json", choices=Choices(undecided="include"))
+    assert names_in(tmp_path / "out.json") == {"a.png": []}
+
+
+def test_the_review_of_other_images_is_none_of_these(
+    workspace: Workspace, reviewed: dict[str, str], tmp_path: Path
+) -> None:
+    """Nothing of e.png was reviewed, however much of the others was."""
+    add(workspace, begin(workspace), "e.png", 9, status="ok", anomalies=[anomaly("fin")])
+    with pytest.raises(UsageError, match="nothing is accepted yet, nobody has reviewed a candidate of these images"):
+        export(workspace, tmp_path / "out.json", choices=Choices(names=["e.png", "d.png"]))
+
+
+def test_two_contents_of_one_name_keep_what_was_accepted(workspace: Workspace, tmp_path: Path) -> None:
+    run = begin(workspace)
+    hashes = [add(workspace, run, "a.png", place, status="ok", anomalies=[anomaly(f"leg {place}")]) for place in (0, 1)]
+    for place in (0, 1):
+        judge(workspace, f"leg {place}", "ACCEPT")
+    export(workspace, tmp_path / "sha.json", choices=Choices(key="sha256"))
+    assert names_in(tmp_path / "sha.json") == {hashes[0]: ["leg 0"], hashes[1]: ["leg 1"]}
+    counts = export(workspace, tmp_path / "path.json", choices=Choices(key="path"))
+    assert (names_in(tmp_path / "path.json"), counts.hidden) == ({"a.png": ["leg 1"]}, 1)
+    with pytest.raises(UsageError, match=r"two different images called 'a.png' share the base name 'a.png'"):
+        export(workspace, tmp_path / "base.json")
 
 
 def test_images_that_were_filtered_out_are_in_no_file(
@@ -105,7 +159,7 @@ def test_images_that_were_filtered_out_are_in_no_file(
         write_selections(workspace, step, "filter", [(reviewed["a"], False, "illustration")])
     for choices in (Choices(), Choices(anomalies="all")):
         counts = export(workspace, tmp_path / f"{choices.anomalies}.json", choices=choices)
-        assert (counts.images, counts.dropped) == (3, 1)
+        assert (counts.images, counts.dropped) == (3 - (choices.anomalies == "accepted"), 1)
         assert "a.png" not in names_in(tmp_path / f"{choices.anomalies}.json")
 
 
@@ -123,7 +177,7 @@ def split_of(workspace: Workspace, **parts: str) -> None:
 
 def test_a_split_is_a_folder(workspace: Workspace, reviewed: dict[str, str], tmp_path: Path) -> None:
     split_of(workspace, **{reviewed["a"]: "train", reviewed["b"]: "train", reviewed["c"]: "test"})
-    counts = export(workspace, tmp_path / "out", choices=Choices(split="half"))
+    counts = export(workspace, tmp_path / "out", choices=Choices(split="half", undecided="include"))
 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["split.json", "test.json", "train.json"]
     assert names_in(tmp_path / "out" / "train.json") == {"a.png": ["leg", "ear"], "b.png": []}

@@ -77,7 +77,10 @@ def test_nothing_is_replaced_unasked(workspace: Workspace, tmp_path: Path) -> No
     [
         ("none/out.json", "its folder does not exist"),
         ("workspace", "belongs to the workspace"),
-        ("workspace/locks", "is a folder"),
+        ("workspace/locks", "belongs to the workspace"),
+        ("workspace/locks/x.lock", "belongs to the workspace"),
+        ("workspace/images/ab/x.png", "belongs to the workspace"),
+        ("workspace/named/x.png", "belongs to the workspace"),
         ("workspace/anomagent.db", "belongs to the workspace"),
         ("workspace/anomagent.db-wal", "belongs to the workspace"),
         ("x" * 300, "cannot be written"),

@@ -17,6 +17,7 @@ from anomagent.dataset.scores import unmeasured
 from anomagent.dataset.wordings import PHOTO, REALISM, WORDINGS, Wording
 from anomagent.errors import UsageError
 from anomagent.store import Workspace, ingest_image
+from anomagent.store.duplicates import Duplicate, read_standing, save_duplicates
 from anomagent.store.image_scores import scored_images
 from anomagent.store.selections import kept_images, newest_selections
 from anomagent.store.sources import Source, note_sources
@@ -161,6 +162,9 @@ def test_a_copy_that_cannot_be_read_is_told_and_not_decided(workspace: Workspace
     assert path in told.failed[0]
     prospect = decide(workspace, realism=1.0)
     assert (prospect.unmeasured, kept(workspace)) == (1, {red})
+    assert [sha256 for sha256, _, _ in prospect.decisions] == [blue]
+    with workspace.reading() as connection:
+        assert newest_selections(connection, "filter").keys() == {blue}
     assert blue not in kept(workspace)
 
 
@@ -181,6 +185,35 @@ def test_other_thresholds_decide_anew(workspace: Workspace) -> None:
     assert kept(workspace) == {red, lime}
     decide(workspace)
     assert kept(workspace) == {red, lime, blue}
+
+
+def test_only_what_changes_is_written(workspace: Workspace) -> None:
+    for colour in COLOURS:
+        add(workspace, colour)
+    run(workspace)
+
+    def written(**thresholds: float) -> int:
+        with dataset_step(workspace, "filter", {}) as step:
+            return apply(workspace, step, foresee(workspace, Planted.identity, Thresholds(**thresholds)))
+
+    assert [written(realism=0.6), written(realism=0.6), written(realism=0.5), written(realism=0.5)] == [3, 0, 2, 0]
+    with workspace.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM selections").fetchone() == (5,)
+
+
+def test_groups_that_lose_what_stands_for_them_are_counted(workspace: Workspace) -> None:
+    red, lime, blue = (add(workspace, colour) for colour in COLOURS)
+    run(workspace)
+    with dataset_step(workspace, "dedupe", {}) as step:
+        rows = [Duplicate(0, blue, True, "m", None), Duplicate(0, red, False, "m", 1)]
+        save_duplicates(workspace, step, [(red, False, "near")], rows, read_standing(workspace))
+    assert foresee(workspace, Planted.identity, Thresholds()).bereft == 0
+    # blue goes, and red, which went for it, would stay.
+    assert foresee(workspace, Planted.identity, Thresholds(realism=0.5)).bereft == 1
+    assert foresee(workspace, Planted.identity, Thresholds(realism=1.0)).bereft == 0  # red goes too
+    decide(workspace, realism=0.5)
+    assert foresee(workspace, Planted.identity, Thresholds(realism=0.5)).bereft == 0  # it was said before
+    assert kept(workspace) == {lime}
 
 
 def test_the_reason_names_score_and_threshold(workspace: Workspace) -> None:

@@ -13,13 +13,16 @@ from anomagent.benchmark.items import gather
 from anomagent.benchmark.reading import read_annotations
 from anomagent.dataset.export import Choices, Shape, export
 from anomagent.dataset.importing import Imported, Wishes, assign_parts, import_annotations
+from anomagent.dataset.split_files import Unknown, Unlisted
+from anomagent.dataset.stats import dataset_stats
 from anomagent.errors import UsageError
 from anomagent.store import Workspace, find_analyses
 from anomagent.store.annotations import annotations_of
-from anomagent.store.imports import read_placed
 from anomagent.store.reviews import read_answers
+from anomagent.store.splits import read_members
 from anomagent.store.steps import dataset_step
-from tests.dataset.filling import export_all
+from tests.dataset.filling import add, anomaly, begin, export_all
+from tests.dataset.test_hugging_face import rows_of
 from tests.store.test_analyses import picture
 
 SAMPLE = Path(__file__).parents[1] / "data" / "anomreason_sample" / "ground_truth.json"
@@ -111,7 +114,7 @@ def test_twice_adds_nothing_and_a_change_adds_an_analysis(workspace: Workspace, 
     told, _ = take(workspace, changed, images)
     assert (told.new, told.unchanged, told.anomalies) == (1, 1, 2)
     assert len(annotations_of(workspace).images["a.png"].anomalies) == 2
-    assert annotations_of(workspace, accepted=True).images["a.png"].anomalies == ()
+    assert len(annotations_of(workspace, accepted=True).images["a.png"].anomalies) == 1, "the list that ann accepted"
     take(workspace, first, images)  # back again
     assert len(annotations_of(workspace).images["a.png"].anomalies) == 1
 
@@ -166,12 +169,41 @@ def test_entries_that_cannot_be_read(workspace: Workspace, images: Path, tmp_pat
     assert analysis["failures"][0]["message"] == "entry 2: severity 'bad' has no number"
 
 
-def test_real_images_keep_their_description(workspace: Workspace, images: Path, tmp_path: Path) -> None:
-    told, _ = take(workspace, write(tmp_path / "x.json", {"a.png": "The light falls as it should."}), images)
-    assert (told.descriptions, told.anomalies) == (1, 0)
-    with workspace.reading() as connection:
-        said = connection.execute("SELECT role, kind, phenomenon FROM statements").fetchall()
-    assert said == [("Import", "description", "The light falls as it should.")]
+def test_real_images_come_and_go(workspace: Workspace, images: Path, tmp_path: Path) -> None:
+    real = {"a.png": "The light falls as it should.", "c.png": "A \u201cquiet\u201d street.\nNobody there."}
+    said: dict[str, object] = {**real, "b.png": []}
+    take(workspace, write(tmp_path / "x.json", said), images)
+
+    counts = export(workspace, tmp_path / "real.json", "real-images")
+    assert json.loads((tmp_path / "real.json").read_text()) == real
+    assert (counts.images, counts.described) == (2, 1)
+    again = Workspace.open(tmp_path / "again")
+    take(again, read_annotations(tmp_path / "real.json"), images)
+    export(again, tmp_path / "again.json", "real-images")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "real.json").read_bytes()
+
+    shapes: list[Shape] = ["released", "jsonl"]
+    for shape in shapes:
+        counts = export(workspace, tmp_path / shape, shape)
+        assert (list(read_annotations(tmp_path / shape).images), counts.described) == (["b.png"], 2)
+    export(workspace, tmp_path / "hf", "hf")
+    assert {row["name"]: (row["label"], row["description"]) for row in rows_of(tmp_path / "hf")} == {
+        name: ("real" if name in real else None, real.get(name)) for name in said
+    }
+    assert "2 images are real" in (tmp_path / "hf" / "README.md").read_text()
+    assert dataset_stats(workspace).images["described"] == 2
+
+
+def test_an_analysis_since_is_said_and_stays(workspace: Workspace, images: Path, tmp_path: Path) -> None:
+    said = write(tmp_path / "x.json", {"a.png": [entry()], "b.png": []})
+    take(workspace, said, images)
+    run = begin(workspace)
+    add(workspace, run, "a.png", 0, status="ok", anomalies=[anomaly("arm")])
+    told, _ = take(workspace, said, images)
+    assert (told.run, told.unchanged, told.superseded) == (None, 2, 1)
+    assert annotations_of(workspace).images["a.png"].anomalies[0].name == "arm"
+    told, _ = take(workspace, said, images, Wishes(reviewed_by="ann"))
+    assert annotations_of(workspace, accepted=True).images["a.png"].anomalies[0].name == "Leg"
 
 
 def test_sources_of_a_manifest(workspace: Workspace, images: Path, tmp_path: Path) -> None:
@@ -186,17 +218,25 @@ def test_sources_of_a_manifest(workspace: Workspace, images: Path, tmp_path: Pat
 def test_an_official_split(workspace: Workspace, images: Path, tmp_path: Path) -> None:
     told, hashes = take(workspace, write(tmp_path / "x.json", {"a.png": [], "b.png": [], "c.png": []}), images)
 
-    def assign(**parts: list[str]) -> None:
+    def assign(unknown: Unknown = "error", unlisted: Unlisted = "error", **parts: list[str]) -> None:
+        (tmp_path / "split.json").write_text(json.dumps({"train": [], "test": []} | parts))
         with dataset_step(workspace, "import", {}) as step:
-            named = {part: frozenset(names) for part, names in parts.items()}
-            assign_parts(workspace, step, "official", named, hashes, told)
+            assign_parts(workspace, step, "official", tmp_path / "split.json", told, unknown, unlisted)
 
-    assign(train=["a.png", "gone.png"], test=["b.png"])
-    assert read_placed(workspace, "official") == {hashes["a.png"]: "train", hashes["b.png"]: "test"}
-    assert (told.assigned, told.unassigned) == (2, 1)
+    def placed() -> dict[str, str | None]:
+        return {member.sha256: member.part for member in read_members(workspace, "official")}
+
+    with pytest.raises(UsageError, match=r"1 name \('gone.png'\) that no image of the workspace has"):
+        assign(train=["a.png", "gone.png"], test=["b.png"])
+    with pytest.raises(UsageError, match=r"1 image \('c.png'\) that the file does not name"):
+        assign("skip", train=["a.png", "gone.png"], test=["b.png"])
+    assert set(placed().values()) == {None}
+    assign("skip", "leave", train=["a.png", "gone.png"], test=["b.png"])
+    assert placed() == {hashes["a.png"]: "train", hashes["b.png"]: "test", hashes["c.png"]: None}
+    assert (told.assigned, told.unlisted, told.unknown) == (2, 1, 1)
     assign(train=["a.png"], test=["b.png", "c.png"])
-    with pytest.raises(UsageError, match=r"'a.png' is to be in test, but its content is in train already"):
-        assign(test=["a.png"])
+    with pytest.raises(UsageError, match=r"'a.png' is in test here and in train of this split, where it stays"):
+        assign("error", "leave", test=["a.png"])
     export(workspace, tmp_path / "out", choices=Choices(split="official"))
     assert json.loads((tmp_path / "out" / "split.json").read_text()) == {"train": ["a.png"], "test": ["b.png", "c.png"]}
 

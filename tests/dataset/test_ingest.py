@@ -5,6 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from anomagent.dataset.ingest import Ingested, ingest, result_of
 from anomagent.dataset.rules import Rules
 from anomagent.errors import UsageError
 from anomagent.store import Workspace, ingest_image
+from anomagent.store.images import Shelf
 from anomagent.store.selections import kept_images
 from anomagent.store.sources import read_left_out, read_sources
 from anomagent.store.steps import dataset_step, read_steps
@@ -215,7 +217,7 @@ def test_names_that_are_no_text(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "b\udcff.png").write_text("x")
     told = take(workspace, gather([tmp_path]))
     assert (told.new, told.broken) == (1, 1)
-    assert next(kept_images(workspace)).names[0].endswith("a\ufffd\n.png")
+    assert next(kept_images(workspace)).names[0].endswith("a\ufffdff\n.png")
     assert take(workspace, gather([tmp_path])).known == 1
 
 
@@ -227,3 +229,13 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(workspace: Works
     draw(tmp_path / "a.png", 1)
     take(workspace, gather([tmp_path / "a.png"]))
     assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_what_is_known_of_an_image_counts_while_its_copy_is_whole(workspace: Workspace, tmp_path: Path) -> None:
+    draw(tmp_path / "a.png", 1)
+    take(workspace, gather([tmp_path]))
+    (image,) = kept_images(workspace)
+    with closing(Shelf(workspace)) as shelf:
+        assert shelf.find(image.sha256)
+        image.path.write_bytes(image.path.read_bytes()[:-1])
+        assert shelf.find(image.sha256) is None

@@ -13,6 +13,7 @@ from anomagent.dataset.leakage_sources import file_source, workspace_source
 from anomagent.dataset.split import Choices, split
 from anomagent.errors import UsageError
 from anomagent.store import Workspace
+from tests.dataset.filling import add, anomaly, begin
 from tests.dataset.near import add_picture, lose_file, scenery
 
 
@@ -63,10 +64,25 @@ def test_entities_but_not_what_is_common() -> None:
         Item("c", "test", prompts=("a stamp with Marie Curie on it, shot on Leica",)),
         Item("d", "test", prompts=("A STREET IN PARIS",)),
     ]
-    found = find_leakage(items, ["entities"], common=2)
+    found = find_leakage(items, ["entities"], common=0, fewest=2)
     assert found.findings == (Finding("entities", "c", "test", "a", "train", None, "marie curie", 1),)
     assert (found.common, found.checked) == ({"leica": 3}, {"entities": 3})
-    assert len(find_leakage(items, ["entities"], common=3).findings) == 2
+    assert len(find_leakage(items, ["entities"], common=0, fewest=3).findings) == 2
+    # Four images with prompts, one in capitals that say nothing: 0.9 of three are 2.7, 1.0 of them 3.
+    assert find_leakage(items, ["entities"], common=0.9, fewest=0).common == {"leica": 3}
+    assert find_leakage(items, ["entities"], common=1.0, fewest=0).common == {}
+
+
+def test_a_name_in_a_good_part_of_a_small_data_set_is_found() -> None:
+    parts = ["train"] * 15 + ["test"] * 6
+    items = [Item(f"{place:02}", part, prompts=("a bust of Marie Curie",)) for place, part in enumerate(parts)]
+    assert find_leakage(items, ["entities"]).affected() == {"train": 0, "test": 6}
+
+
+def test_common_is_counted_by_image_and_not_by_prompt() -> None:
+    prompts = tuple(f"a bust of Marie Curie, number {number}" for number in range(5))
+    items = [Item("a", "train", prompts=prompts), Item("b", "test", prompts=prompts)]
+    assert len(find_leakage(items, ["entities"], common=0, fewest=2).findings) == 1
 
 
 def test_equal_annotations() -> None:
@@ -148,7 +164,7 @@ def test_files(tmp_path: Path) -> None:
     found = find_leakage(source.items)
 
     assert {(one.kind, one.image, one.other) for one in found.findings} == {
-        ("near-duplicates", "b.jpg", "a.png"), ("prompts", "b.jpg", "a.png"), ("annotations", "b.jpg", "a.png"),
+        ("near-duplicates", "b.jpg", "x/a.png"), ("prompts", "b.jpg", "x/a.png"), ("annotations", "b.jpg", "x/a.png"),
     }  # fmt: skip
     assert source.unreadable.keys() == {"gone.png", "broken.png"}
     assert found.checked == {
@@ -164,3 +180,38 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text(json.dumps({"train": ["a.png"], "test": []}))
     with pytest.raises(UsageError, match="share a base name; keep one"):
         file_source(tmp_path / "split.json", tmp_path)
+
+
+def test_paths_tell_equal_names_apart(tmp_path: Path) -> None:
+    for folder, seed in (("x", 1), ("y", 2)):
+        (tmp_path / folder).mkdir()
+        scenery(seed).save(tmp_path / folder / "a.png")
+    (tmp_path / "split.json").write_text(json.dumps({"train": ["x/a.png"], "test": ["y/a.png"]}))
+    (tmp_path / "list.csv").write_text("image,prompt\nx/a.png,A dog\ny/a.png,a cat\n")
+    source = file_source(tmp_path / "split.json", tmp_path, prompts=tmp_path / "list.csv")
+    assert {item.name: item.prompts for item in source.items} == {"x/a.png": ("A dog",), "y/a.png": ("a cat",)}
+    assert len({item.content for item in source.items}) == 2
+
+
+def test_annotations_of_a_workspace(workspace: Workspace, tmp_path: Path) -> None:
+    run = begin(workspace)
+    names = [f"{number}.png" for number in range(3)]
+    for number, name in enumerate(names):
+        add(workspace, run, name, 50 * number, anomalies=[anomaly("cup" if number < 2 else "dog")])
+    (tmp_path / "split.json").write_text(json.dumps({"train": names[:1], "test": names[1:]}))
+    split(workspace, Choices(file=tmp_path / "split.json"))
+    found = find_leakage(workspace_source(workspace, "default").items, ["annotations"])
+    assert [(one.image, one.other, one.shared) for one in found.findings] == [
+        ("1.png", "0.png", "the cup is wrong no cup is so")
+    ]
+    assert found.checked == {"annotations": 3}
+
+
+def test_only_what_is_asked_for_is_read(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anomagent.dataset.fingerprints.fingerprint_file", lambda _: pytest.fail("a file was read"))
+    lose_file(workspace, add_picture(workspace, "a.png", scenery(1), "a dog"))
+    split(workspace, Choices(group=("prompts",)))
+    source = workspace_source(workspace, "default", ["prompts"])
+    assert (source.items[0].prompts, source.unreadable) == (("a dog",), {})
+    (tmp_path / "split.json").write_text(json.dumps({"train": ["a.png"], "test": []}))
+    assert file_source(tmp_path / "split.json", tmp_path / "gone", kinds=["prompts"]).unreadable == {}

@@ -1,17 +1,24 @@
 """A workspace's splits: kept for good, side by side, from official files and as files."""
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from anomagent.benchmark.reading import read_split
+from anomagent.dataset.dedupe import Choices as Dedupe
+from anomagent.dataset.dedupe import dedupe
 from anomagent.dataset.split import Choices, split
 from anomagent.errors import ConfigurationError, UsageError
 from anomagent.store import Workspace
-from anomagent.store.splits import count_parts, read_members
-from anomagent.store.steps import read_steps
+from anomagent.store.selections import write_selections
+from anomagent.store.splits import Placed, count_parts, read_members, save_parts
+from anomagent.store.steps import dataset_step, read_steps
 from tests.dataset.near import add_picture, encoded, lose_file, scenery
+
+module = sys.modules[split.__module__]
 
 
 def fill(workspace: Workspace, count: int = 6) -> list[str]:
@@ -183,3 +190,96 @@ def test_names_are_matched_whatever_their_unicode_form(workspace: Workspace, tmp
     file = write(tmp_path / "official.json", train=["e\u0301.png"], test=[])  # the same name, composed otherwise
     split(workspace, Choices(file=file))
     assert parts_in(workspace) == {"images/é.png": "train"}
+
+
+def test_a_part_that_two_places_at_once_is_the_stored_one(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(workspace)
+    save = module.save_parts
+
+    def late(*arguments: Any) -> None:
+        monkeypatch.setattr(module, "save_parts", save)
+        split(workspace, Choices(ratio="train=1"), tmp_path / "other.json")
+        save(*arguments)
+
+    monkeypatch.setattr(module, "save_parts", late)
+    made = split(workspace, Choices(), tmp_path / "split.json")
+
+    assert set(parts_in(workspace).values()) == {"train"}
+    assert (made.summary()["placed"], made.choices.ratio) == (0, "train=1")
+    assert (tmp_path / "split.json").read_text() == (tmp_path / "other.json").read_text()
+    assert [step["finished"] is None for step in read_steps(workspace)] == [True, False, False]
+
+
+def test_another_rule_that_was_faster_is_told(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(workspace)
+    save = module.save_parts
+
+    def late(*arguments: Any) -> None:
+        monkeypatch.setattr(module, "save_parts", save)
+        split(workspace, Choices(seed=2))
+        save(*arguments)
+
+    monkeypatch.setattr(module, "save_parts", late)
+    with pytest.raises(ConfigurationError, match="was made with --seed 2"):
+        split(workspace, Choices(seed=1))
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_a_better_copy_does_not_move_a_picture_across_the_split(workspace: Workspace, anew: bool) -> None:
+    for seed in range(8):
+        add_picture(workspace, f"{seed}.png", scenery(seed, 128))
+    split(workspace, Choices())
+    before = parts_in(workspace)
+    for seed in range(8):
+        add_picture(workspace, f"{seed}@2x.png", scenery(seed))
+    dedupe(workspace, Dedupe(anew=anew), apply=True)
+    split(workspace, Choices())
+    assert parts_in(workspace) == before
+
+
+def test_an_image_that_was_dropped_holds_its_part_for_what_takes_its_place(workspace: Workspace) -> None:
+    small = [add_picture(workspace, f"{seed}.png", scenery(seed, 128)) for seed in range(8)]
+    split(workspace, Choices())
+    before = parts_in(workspace)
+    with dataset_step(workspace, "filter", {}) as step:
+        write_selections(workspace, step, "filter", [(sha256, False, "small") for sha256 in small])
+    for seed in range(8):
+        add_picture(workspace, f"{seed}@2x.png", scenery(seed))
+
+    made = split(workspace, Choices())
+
+    assert {name.replace("@2x", ""): part for name, part in parts_in(workspace).items()} == before
+    assert (made.summary()["images"], made.summary()["placed"], made.summary()["clashes"]) == (8, 8, 0)
+
+
+def test_equal_names_in_folders_that_the_file_does_not_name_do_not_matter(workspace: Workspace, tmp_path: Path) -> None:
+    fill(workspace, 1)
+    add_picture(workspace, "a/x.png", scenery(4)), add_picture(workspace, "b/x.png", scenery(5))
+    file = write(tmp_path / "official.json", train=["0.png"], test=["small.png"])
+    split(workspace, Choices(file=file, unlisted="leave"))
+    assert parts_in(workspace)["in/0.png"] == "train"
+    named = write(tmp_path / "named.json", train=["x.png"])
+    with pytest.raises(UsageError, match=r"two different images .* are called 'x.png'; give paths in the file"):
+        split(workspace, Choices("named", file=named, unlisted="leave"))
+
+
+@pytest.mark.parametrize("keys", ["path", "sha256"])
+def test_a_split_by_other_keys_is_read_again(workspace: Workspace, tmp_path: Path, keys: Any) -> None:
+    for place, folder in enumerate("abcdefgh"):
+        add_picture(workspace, f"{folder}/x.png", scenery(place))
+    with pytest.raises(UsageError, match=r"are called 'x\.png'; give --keys path"):
+        split(workspace, Choices(), tmp_path / "split.json")
+    split(workspace, Choices(), tmp_path / "split.json", keys=keys)
+    split(workspace, Choices("again", file=tmp_path / "split.json"))
+    assert parts_in(workspace, "again") == parts_in(workspace)
+    assert len(set(parts_in(workspace).values())) == 2
+
+
+def test_a_part_is_not_written_twice(workspace: Workspace) -> None:
+    (image,) = [add_picture(workspace, "a.png", scenery(1))]
+    for part in ("train", "test"):
+        with dataset_step(workspace, "split", {}) as step:
+            save_parts(workspace, step, "default", [Placed(image, part, "hash")])
+    assert parts_in(workspace) == {"a.png": "train"}

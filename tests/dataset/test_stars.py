@@ -100,7 +100,8 @@ def test_laws_of_every_decision(values: list[int], distance: int, at_once: int) 
 @settings(deadline=None, max_examples=60)
 def test_new_images_turn_nothing_over(first: list[int], more: list[int]) -> None:
     old = [image(f"old{place:02}", place) for place in range(len(first))]
-    stays = {one.sha256 for one in decide(old, first).kept}
+    before = decide(old, first)
+    stays = {one.sha256 for one in before.kept}
     known = [image(one.names[0], one.pixels, one.sha256 in stays) for one in old]
     new = [image(f"new{place:02}", 1000 + place) for place in range(len(more))]  # all of them larger
 
@@ -113,10 +114,60 @@ def test_new_images_turn_nothing_over(first: list[int], more: list[int]) -> None
     assert written == {one.sha256 for one in new}
 
 
-def test_one_that_was_dropped_stays_so_and_is_counted_when_nothing_resembles_it() -> None:
-    images = [image("a", 9, True), image("b", 9, False)]
+def test_one_that_was_dropped_stays_so_while_the_one_that_it_went_for_stays() -> None:
+    # b went for a, under a greater distance than the 2 bits of now: they are 4 apart.
+    images = [image("a", 9, True), image("b", 9, False, went_for="sha-a")]
     found = decide(images, [0, 0b1111])
     assert ([one.names[0] for one in found.settled], found.orphans, list(found.decisions())) == (["b"], 1, [])
+
+
+def test_those_that_nothing_stands_for_any_more_are_decided_about_anew() -> None:
+    # What b, c and d went for is not among the candidates any more. c resembles a, which stays; b is 8 bits from it.
+    # d, smaller, is 1 bit from b.
+    gone = {"went_for": "sha-filtered"}
+    images = [image("a", 1, True), image("b", 9, False, **gone), image("c", 8, False, **gone)]
+    images.append(image("d", 7, False, **gone))
+    found = decide(images, [0, 0xFF, 1, 0xFE])
+    assert [one.names[0] for one in found.settled] == ["c"]
+    assert names(found) == [("b", [("d", 1)])]
+    assert (found.revived, found.orphans) == (1, 0)
+    assert list(found.decisions()) == [("sha-b", True, None), ("sha-d", False, "bits: 1 from b")]
+
+
+@given(VALUES, VALUES, st.integers(0, 30))
+@settings(deadline=None, max_examples=60)
+def test_laws_hold_where_what_stood_for_some_has_gone(first: list[int], more: list[int], filtered: int) -> None:
+    old = [image(f"old{place:02}", place) for place in range(len(first))]
+    before = decide(old, first)
+    went = {one.image.sha256: group.kept.sha256 for group in before.groups for one in group.dropped}
+    left = [
+        image(one.names[0], one.pixels, one in before.kept, went_for=went.get(one.sha256))
+        for one in old
+        if one not in before.kept[filtered % 7 :: 2]
+    ]
+    new = [image(f"new{place:02}", 1000 + place) for place in range(len(more))]
+    bits = {one.sha256: value for one, value in zip([*old, *new], [*first, *more], strict=True)}
+
+    found = decide([*left, *new], [bits[one.sha256] for one in [*left, *new]])
+
+    def near(a: Candidate, b: Candidate) -> bool:
+        return (bits[a.sha256] ^ bits[b.sha256]).bit_count() <= 2
+
+    assert not any(near(a, b) for place, a in enumerate(found.kept) for b in found.kept[:place])
+    # Nothing is lost: whatever is out resembles one that stays.
+    assert all(any(near(one, kept) for kept in found.kept) for one in found.settled)
+    assert all(near(group.kept, one.image) for group in found.groups for one in group.dropped)
+    # None that stayed and is there still has gone.
+    assert {one.sha256 for one in left if one.kept_before} <= {one.sha256 for one in found.kept}
+
+
+def test_one_with_a_part_of_a_split_stays_before_larger_ones() -> None:
+    images = [image("a", 9, has_part=True), image("b", 900)]
+    for anew in (False, True):
+        assert names(decide(images, [0, 0], anew=anew)) == [("a", [("b", 0)])]
+    kept = [image("a", 9, has_part=True), image("b", 900, True)]  # what stays, stays, unless all is decided anew
+    assert names(decide(kept, [0, 0])) == [("b", [("a", 0)])]
+    assert names(decide(kept, [0, 0], anew=True)) == [("a", [("b", 0)])]
 
 
 def test_a_greater_distance_drops_one_that_stayed_and_says_so() -> None:
@@ -158,3 +209,12 @@ def test_embeddings_find_what_fingerprints_do_not() -> None:
     assert (by_clip.image.names[0], by_clip.method) == ("b", "clip")
     assert by_clip.distance == pytest.approx(1 - np.cos(np.radians(10)), abs=1e-6)
     assert [one.names[0] for one in found.kept] == ["a", "c"]
+
+
+def test_embeddings_that_point_elsewhere_are_near_nothing() -> None:
+    # 60 degrees: a cosine of 0.5.
+    vectors = {0: np.array([1, 0], np.float32), 1: np.array([0.5, 0.75**0.5], np.float32)}
+    one, other = np.array([1]), np.array([0])
+    assert ByEmbedding("clip", vectors, 2, 0.6).closest(one, other).items.tolist() == [-1]
+    assert ByEmbedding("clip", vectors, 2, 0.4).closest(one, other).items.tolist() == [0]
+    assert not ByEmbedding("clip", vectors, 2, 0.6).within(np.array([0, 1]))[0, 1]

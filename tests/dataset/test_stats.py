@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anomagent.dataset import stats as module
 from anomagent.dataset.stats import BeforeAfter, Spread, dataset_stats, spread
 from anomagent.errors import UsageError
-from anomagent.store import Workspace
+from anomagent.store import Workspace, ingest_image
 from anomagent.store.selections import write_selections
 from anomagent.store.sources import Source, note_sources
 from anomagent.store.splits import Placed, save_parts
@@ -28,8 +29,6 @@ def hashes(workspace: Workspace) -> list[str]:
         for place, said in enumerate(lists)
     ]
     found.append(add(workspace, run, "3.png", 3, status="failed", anomalies=[], objects=[]))
-    from anomagent.store import ingest_image
-
     found.append(ingest_image(workspace, picture(4), "4.png")["sha256"])
     with workspace.writing() as connection:
         sources = ["flux", "flux", "sd", "sd", None]
@@ -47,7 +46,8 @@ def test_every_number(workspace: Workspace) -> None:
     stats = dataset_stats(workspace)
 
     assert stats.images == {
-        "all": 5, "prompts": 5, "analysed": 3, "ok": 3, "partial": 0, "failed": 1, "running": 0, "dropped": 0,
+        "all": 5, "prompts": 5, "described": 0, "analysed": 3, "ok": 3, "partial": 0, "failed": 1, "running": 0,
+        "dropped": 0, "superseded": 0,
     }  # fmt: skip
     assert stats.candidates == {"all": 4, "accepted": 2, "rejected": 1, "unsure": 0, "unreviewed": 1}
     # flux: 4 candidates in 2 images, 2 accepted; sd: one image with an empty result, one without any.
@@ -94,7 +94,11 @@ def test_one_run(workspace: Workspace, hashes: list[str]) -> None:
     add(workspace, run, "0.png", 0, status="ok", anomalies=[anomaly("tail")])
     stats = dataset_stats(workspace, run)
     assert (stats.images["all"], stats.candidates["all"], stats.candidates["unreviewed"]) == (1, 1, 1)
-    assert dataset_stats(workspace).candidates["all"] == 2, "the newest analysis of each image counts"
+    stats = dataset_stats(workspace)
+    assert (stats.candidates["all"], stats.images["superseded"]) == (4, 1), "the reviewed analysis goes before"
+    judge(workspace, "tail", "UNSURE")
+    stats = dataset_stats(workspace)
+    assert (stats.candidates["all"], stats.images["superseded"]) == (2, 0), "the newest one that was looked at"
     with pytest.raises(UsageError, match="no run 'x'"):
         dataset_stats(workspace, "x")
 
@@ -114,3 +118,44 @@ def test_quantiles_are_those_of_a_sorted_list(values: list[int]) -> None:
     assert found.median == ranked[-(-len(ranked) // 2) - 1]
     assert found.p90 == ranked[-(-9 * len(ranked) // 10) - 1]
     assert found.mean == pytest.approx(sum(values) / len(values))
+
+
+def test_images_that_were_not_analysed_have_numbers(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match="its data set has no image; ingest some first"):
+        dataset_stats(workspace)
+    sha256 = ingest_image(workspace, picture(4), "4.png")["sha256"]
+    with workspace.writing() as connection:
+        note_sources(connection, [Source(sha256, "4.png", source="flux")])
+    stats = dataset_stats(workspace)
+    assert (stats.images["all"], stats.images["analysed"], stats.candidates["all"]) == (1, 0, 0)
+    assert [tuple(one) for one in stats.sources] == [("flux", 1, 0, 0, 0)]
+
+
+@pytest.mark.usefixtures("hashes")
+def test_a_split_that_is_not_there(workspace: Workspace) -> None:
+    with pytest.raises(UsageError, match=r"no split 'x' in workspace .*; known: it has none yet"):
+        dataset_stats(workspace, split="x")
+
+
+@pytest.mark.usefixtures("hashes")
+def test_kinds_are_kept(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = dataset_stats(workspace).kinds
+
+    def never(_: object) -> None:
+        raise AssertionError("read off the texts again")
+
+    monkeypatch.setattr(module, "kind_of", never)
+    monkeypatch.setattr(module, "QUICK", 0)  # those that are known take no time
+    assert dataset_stats(workspace).kinds == first
+
+
+def test_the_source_that_was_said_last_counts(workspace: Workspace) -> None:
+    """By two names; what is said first of the second name, and last of the first, is the last word."""
+    sha256 = ingest_image(workspace, picture(4), "a.png")["sha256"]
+    said = [("a.png", "first", "one"), ("b.png", "second", None), ("a.png", "third", None), ("b.png", None, "two")]
+    for name, source, prompt in said:
+        with workspace.writing() as connection:
+            note_sources(connection, [Source(sha256, name, source=source, prompt=prompt)])
+    assert [one.source for one in dataset_stats(workspace).sources] == ["third"]
+    with workspace.reading() as connection:
+        assert connection.execute("SELECT source, prompt FROM image_facts").fetchone() == ("third", "two")

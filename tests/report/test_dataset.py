@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from anomagent.benchmark.kinds import KINDS
@@ -25,7 +26,8 @@ def example(sources: int = 2, **changes: Any) -> dict[str, Any]:
     rows[-1] |= {"before": None, "after": None}
     found = {
         "of": "workspace w",
-        "images": {"all": 10, "analysed": 4, "partial": 1, "failed": 2, "running": 0, "dropped": 3},
+        "images": {"all": 10, "analysed": 4, "partial": 1, "failed": 2, "running": 0, "dropped": 3}
+        | {"described": 1, "superseded": 2},
         "candidates": {"all": 8, "accepted": 6, "rejected": 1, "unsure": 0, "unreviewed": 1},
         "sources": rows,
         "severity": {"before": [8, *[0] * 9], "after": [6, *[0] * 9]},
@@ -42,8 +44,9 @@ def example(sources: int = 2, **changes: Any) -> dict[str, Any]:
 def test_facts_tell_what_is_not_in_the_figures() -> None:
     facts = stats_facts(example())
     assert facts[0] == "workspace w: 10 images, 4 with a result; 8 candidates, 6 accepted."
-    assert facts[1] == "Images: 1 partial, 2 failed, 3 filtered out."
+    assert facts[1] == "Images: 1 partial, 2 failed, 3 filtered out, 1 real, with a description."
     assert facts[2].endswith("9 answers of 2 people, 3 of 4 judged twice agree.")
+    assert facts[3] == "Superseded: reviewed results are older than 2 newer analyses, and count."
 
 
 def test_tables_by_hand() -> None:
@@ -74,3 +77,17 @@ def test_the_picture_is_whole_or_not_there(tmp_path: Path, sources: int) -> None
         assert picture.height < 2_000, "sources behind the twentieth are one row"
     with pytest.raises(UsageError, match="cannot be written"):
         write_stats_plot(example(sources), tmp_path / "none" / "f.png")
+
+
+def test_where_neither_kinds_nor_objects_are_known_nothing_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: titles.extend(_titles(figure)))  # type: ignore[misc]
+    with pytest.raises(UsageError):  # no file came to be
+        write_stats_plot(example(kinds=None, frequent_objects={}), tmp_path / "f.png")
+    assert titles == ["Images by source", "Annotations per image", "Annotations by severity"]
+
+
+def _titles(figure: Any) -> list[str]:
+    return [axes.get_title(loc="left") for axes in figure.axes]

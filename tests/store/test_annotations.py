@@ -9,8 +9,9 @@ import pytest
 from anomagent.benchmark.annotations import ImageAnnotations
 from anomagent.errors import UsageError
 from anomagent.state.findings import Anomaly
-from anomagent.store import Workspace, annotations, begin_analysis, save_analysis, start_run
-from anomagent.store.annotations import annotations_of
+from anomagent.store import Workspace, annotations, begin_analysis, newest_analyses, save_analysis, start_run
+from anomagent.store.annotations import annotations_of, reading_newest
+from anomagent.store.candidates import read_candidates
 from anomagent.store.database import select
 from tests.store.helpers import result
 from tests.store.test_analyses import ready
@@ -67,12 +68,23 @@ def test_content_that_moved_is_one_image_and_two_names_are_two(workspace: Worksp
         save_analysis(workspace, run, result(sha256, image))
     assert list(annotations_of(workspace).by_base_name()) == ["a.png", "copy.png"]
 
+    # Another picture under the name of an old one, which is still there: which one is meant is open.
     save_analysis(workspace, run, result(other, "new/a.png", status="ok", anomalies=[]))
-    assert annotations_of(workspace).images["new/a.png"].anomalies == ()
+    with pytest.raises(UsageError, match=r"two different images were analysed as 'new/a.png'"):
+        annotations_of(workspace)
 
-    # The new picture under this name does not stand for the old one in another folder: which one is meant is open.
-    with pytest.raises(UsageError, match="share the base name"):
-        annotations_of(workspace).by_base_name()
+
+def test_two_contents_of_one_name_are_both_there(workspace: Workspace) -> None:
+    """Neither of them loses its analysis, by whatever is not the name itself."""
+    run, one = ready(workspace)
+    _, other = ready(workspace, 9)
+    for sha256 in (one, other, one):
+        save_analysis(workspace, run, result(sha256, "a.png", status="ok"))
+    for key, hidden, expected in (("sha256", 0, {one, other}), ("base", 0, {one, other}), ("path", 1, {one})):
+        with reading_newest(workspace, key=key) as newest:  # type: ignore[arg-type]
+            assert {listed.sha256 for listed in newest.listed(["ok"])} == expected
+            assert newest.hidden == hidden
+    assert [image.sha256 for image in read_candidates(workspace).images] == sorted([one, other]), "the review has both"
 
 
 def test_many_analyses_take_a_few_queries(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +97,8 @@ def test_many_analyses_take_a_few_queries(workspace: Workspace, monkeypatch: pyt
         asked.append(query)
         return select(connection, query, *more)
 
-    monkeypatch.setattr(annotations, "select", counted)
+    for module in (annotations, newest_analyses):
+        monkeypatch.setattr(module, "select", counted)
     assert len(annotations_of(workspace, run).images) == 30
     assert len(asked) == 3
 

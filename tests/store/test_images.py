@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 from anomagent.errors import StoreError, UsageError
 from anomagent.state.findings import ImageRef
 from anomagent.store import Workspace, images, ingest_image
+from anomagent.store.images import label_of
 
 
 def encoded(format: str, mode: str = "RGB", size: tuple[int, int] = (6, 4), **options: Any) -> bytes:
@@ -251,3 +252,9 @@ def test_a_disk_that_fills_up_leaves_no_half_image(workspace: Workspace, monkeyp
         ingest_image(workspace, encoded("PNG"))
 
     assert [path for path in workspace.images.rglob("*") if path.is_file()] == []
+
+
+def test_names_that_differ_in_bytes_that_are_no_text_differ() -> None:
+    labels = [label_of(os.fsdecode(name)) for name in (b"in/a\xff.png", b"in/a\xfe.png", "in/ä.png".encode())]
+    assert labels == ["in/a\ufffdff.png", "in/a\ufffdfe.png", "in/ä.png"]
+    assert label_of("a\ud800.png") == "a?.png", "half a pair is no byte"

@@ -55,6 +55,25 @@ def test_two_names_of_an_image_have_sources_of_their_own(workspace: Workspace) -
     assert [(source.name, source.prompt) for source in read_sources(workspace)] == [("a.png", "A"), ("b.png", "B")]
 
 
+def facts(workspace: Workspace) -> list[tuple[str | None, str | None]]:
+    with workspace.reading() as connection:
+        return connection.execute("SELECT source, prompt FROM image_facts ORDER BY sha256").fetchall()
+
+
+def test_the_last_word_about_an_image_counts_for_source_and_prompt_alike(workspace: Workspace) -> None:
+    a = add(workspace, 1, "a.png", "b.png")
+    assert facts(workspace) == [(None, None)]
+    changes(workspace, Source(a, "b.png", prompt="one", source="flux"))
+    changes(workspace, Source(a, "a.png", prompt="two"))
+    assert facts(workspace) == [("flux", "two")], "silence is no word"
+    changes(workspace, Source(a, "b.png", source="sora"))
+    assert facts(workspace) == [("sora", "two")], "of b.png only the source was said anew"
+    changes(workspace, Source(a, "b.png", prompt="one"))
+    assert facts(workspace) == [("sora", "two")], "nothing was said anew"
+    changes(workspace, Source(a, "a.png", source="kling"), Source(a, "b.png", source="veo"))
+    assert facts(workspace) == [("veo", "two")], "at once: the last row"
+
+
 def test_a_file_is_known_by_content_and_path(workspace: Workspace) -> None:
     a, b = add(workspace, 1, "a.png"), add(workspace, 2, "b.png")
     changes(workspace, Source(a, "./a.png", "/in/a.png"))
