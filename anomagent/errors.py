@@ -4,6 +4,7 @@ AnomagentError
 ├── UsageError            wrong use: an unreadable image, a bad flag, a missing extra        (exit code 2)
 │   └── ConfigurationError   a setting that cannot work: unknown key, missing API key
 ├── StoreError            the workspace cannot be read or written (full disk, newer schema)
+├── TrainingStopped       fine-tuning ended before its last step (anomagent.finetune.stopping; exit code 3)
 └── ModelError            one call to a model did not give a usable answer
     ├── Refused              the model declined to look at this image
     ├── CutOff               the answer did not fit into the largest allowed size

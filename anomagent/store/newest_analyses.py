@@ -72,11 +72,6 @@ class NewestAnalyses:
     """Whether `anomalies` and `result` tell of accepted candidates alone."""
     _connection: sqlite3.Connection
 
-    @property
-    def decided(self) -> int:
-        """Candidates of the workspace about which somebody's answer stands."""
-        return self.query("SELECT count(*) FROM decided").fetchone()[0]
-
     def tallies(self, part: Part = None) -> dict[Status, Tally]:
         """Images, candidates and decisions by status."""
         scope, values = _in_part(part)
