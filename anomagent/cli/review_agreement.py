@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NONE = "–"
 _MOST_REASONS = 12
 """Lines below a table."""
+_COEFFICIENTS = {"raw": "raw", "Cohen": "cohen", "Fleiss": "fleiss", "alpha": "alpha", "AC1": "ac1"}
 
 
 def agreement(
@@ -26,14 +27,15 @@ def agreement(
     binary: Annotated[
         bool, typer.Option("--binary", help="ACCEPT against REJECT: UNSURE counts as an answer that is missing.")
     ] = False,
-    bootstrap: Annotated[int, typer.Option(metavar="N", help="Resamples of the candidates for the intervals.")] = 1000,
+    bootstrap: Annotated[int, typer.Option(metavar="N", help="Resamples of the images for the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
-    """Raw agreement, kappa, Krippendorff's alpha and Gwet's AC1, with 95 % intervals over candidates.
+    """Raw agreement, kappas, Krippendorff's alpha and Gwet's AC1, with 95 % intervals over images.
 
-    Of all annotators, by pair, kind and source; of each annotator also how much, how fast, and how often with the
-    others. Only standing answers count; adjudicators are listed apart. A figure that is undefined has its reason below.
+    Candidates of one image are not independent, so images are drawn whole; raw agreement has Wilson's interval, widened
+    as much. Of all annotators, by pair, kind and source; of each annotator also how much, how fast, and how often with
+    the others. Only standing answers count; adjudicators are listed apart. An undefined figure has its reason below.
 
     Example: `anomagent review agreement --binary`
     """
@@ -83,13 +85,12 @@ def _figures(title: str, groups: "Sequence[tuple[str, Mapping[str, Any]]]") -> "
     counts = ("items", "shared", "missing")
     rows, reasons = list[Row](), list[str]()
     for name, group in groups:
-        kappa = group.get("cohen") or group["fleiss"]
-        figures = {"raw": group["raw"], "kappa": kappa, "alpha": group["alpha"], "AC1": group["ac1"]}
+        figures = {shown: group[key] for shown, key in _COEFFICIENTS.items()}
         rows.append(Row([name, *(str(group[key]) for key in counts), *map(_figure, figures.values())]))
-        reasons += _reasons(name, figures)
-    head = ["", *counts, "raw", "kappa", "alpha", "AC1"]
+        reasons += _reasons(name, {key: one for key, one in figures.items() if key != "Cohen" or group["raters"] == 2})
+    head = ["", *counts, *_COEFFICIENTS]
     more = [f"and {len(reasons) - _MOST_REASONS} more reasons, see --json"] if len(reasons) > _MOST_REASONS else []
-    kappas = "kappa: Cohen's of two annotators, Fleiss' of any other number."
+    kappas = "Cohen's kappa is of two annotators, Fleiss' of any number."
     return Table(title, head, rows, "\n".join([kappas, *reasons[:_MOST_REASONS], *more]))
 
 

@@ -81,7 +81,8 @@ def import_answers(
 ) -> None:
     """Take in answers: Label Studio's exports (JSON, JSON-MIN), Argilla's records, CSV; all of a file or nothing.
 
-    Each candidate must be the one that was exported, texts and image. Importing twice adds nothing. Exit code 3:
+    Each candidate must be the one that was exported, texts and image. Importing twice adds nothing, nor does what says
+    the same as the person's answer here. An id of Argilla that is nobody's here needs --annotator ID=NAME. Exit code 3:
     answers were left out, about unknown candidates or older than what the person has said since.
 
     Example: `anomagent review import annotations.json --annotator 7=Ada`

@@ -29,6 +29,8 @@ _Compared = tuple[Answer, Verdict | None]
 class _Item:
     """A candidate with standing answers."""
 
+    image: str
+    """The SHA-256 of its bytes."""
     kind: Kind
     source: str | None
     annotators: dict[str, Answer]
@@ -57,9 +59,9 @@ def agreement_report(
 ) -> dict[str, Any]:
     """Agreement of all annotators, by pair, kind and source, and what each annotator and adjudicator did; plain data.
 
-    Categories are ACCEPT, REJECT and UNSURE; with `binary`, UNSURE is an answer that is missing. Intervals are 95 %
-    percentile bootstraps over candidates. Raises `UsageError` where nobody has answered, and for resamples or a seed
-    that cannot work.
+    Categories are ACCEPT, REJECT and UNSURE; with `binary`, UNSURE is an answer that is missing. Intervals are 95 %,
+    over images, as the candidates of one image are not independent. Raises `UsageError` where nobody has answered, and
+    for resamples or a seed that cannot work.
     """
     categories = VERDICTS[:2] if binary else VERDICTS
     items = _items(workspace, run_id)
@@ -68,26 +70,28 @@ def agreement_report(
     names = sorted({name for item in items for name in item.annotators})
     ratings = _ratings(items, names, categories)
 
-    def figures(chosen: NDArray[np.integer[Any]]) -> dict[str, Any]:
-        return measure(chosen, len(categories), resamples, seed).described()
+    def figures(ratings: NDArray[np.integer[Any]], items: Sequence[_Item]) -> dict[str, Any]:
+        images = [item.image for item in items]
+        return measure(ratings, len(categories), resamples, seed, clusters=images, cluster="image").described()
 
-    def group(chosen: list[bool]) -> dict[str, Any]:
-        return figures(ratings[chosen])
+    def group(is_in: Callable[[_Item], bool]) -> dict[str, Any]:
+        rows = [row for row, item in enumerate(items) if is_in(item)]
+        return figures(ratings[rows], [items[row] for row in rows])
 
     kinds: list[Kind] = [kind for kind in KINDS if any(item.kind == kind for item in items)]
     sources = sorted({item.source for item in items}, key=lambda source: (source is None, source or ""))
-    pairs, apart = _pairs(ratings, names, figures)
+    pairs, apart = _pairs(ratings, items, names, figures)
     settings = {"categories": list(categories), "binary": binary, "resamples": resamples, "seed": seed}
     return {
         **settings,
         "confidence": CONFIDENCE,
         "longest_look": LONGEST_LOOK,
         "candidates": len(items),
-        "all": figures(ratings),
+        "all": figures(ratings, items),
         "pairs": pairs,
         "pairs_without_shared": apart,
-        "by_kind": [{"kind": k, "title": title_of(k), **group([item.kind == k for item in items])} for k in kinds],
-        "by_source": [{"source": s, **group([item.source == s for item in items])} for s in sources],
+        "by_kind": [{"kind": k, "title": title_of(k), **group(lambda item, k=k: item.kind == k)} for k in kinds],
+        "by_source": [{"source": s, **group(lambda item, s=s: item.source == s)} for s in sources],
         "annotators": [_annotator(name, items, categories) for name in names],
         "adjudicators": _adjudicators(items, categories),
     }
@@ -102,7 +106,7 @@ def _items(workspace: Workspace, run_id: str | None) -> list[_Item]:
                 for capacity in ("annotator", "adjudicator")
             }
             people = by_capacity["annotator"], by_capacity["adjudicator"]
-            found.append(_Item(kind_of(candidate), candidate.source, *people))
+            found.append(_Item(candidate.sha256, kind_of(candidate), candidate.source, *people))
     return found
 
 
@@ -117,19 +121,23 @@ def _ratings(items: Sequence[_Item], names: Sequence[str], categories: Sequence[
     return ratings
 
 
+_Figures = Callable[[NDArray[np.integer[Any]], Sequence[_Item]], dict[str, Any]]
+
+
 def _pairs(
-    ratings: NDArray[np.int8], names: Sequence[str], figures: Callable[[NDArray[np.int8]], dict[str, Any]]
+    ratings: NDArray[np.int8], items: Sequence[_Item], names: Sequence[str], figures: _Figures
 ) -> tuple[list[dict[str, Any]], int]:
     """Each two annotators over what both answered, and how many pairs have nothing in common."""
     found: list[dict[str, Any]] = []
     pairs = list(combinations(range(len(names)), 2))
     for first, second in pairs:
         given = ratings[:, [first, second]] != MISSING
-        both = given.all(axis=1)
-        if both.any():
-            missing = {"missing": int(given.any(axis=1).sum() - both.sum())}
+        both = [row for row, answered in enumerate(given.all(axis=1)) if answered]
+        if both:
+            missing = {"missing": int(given.any(axis=1).sum()) - len(both)}
             people = {"first": names[first], "second": names[second]}
-            found.append({**people, **figures(ratings[both][:, [first, second]]), **missing})
+            shared = figures(ratings[both][:, [first, second]], [items[row] for row in both])
+            found.append({**people, **shared, **missing})
     return found, len(pairs) - len(found)
 
 

@@ -92,8 +92,12 @@ class ReviewReading:
 
     def standing(self, candidate: int) -> list[Answer]:
         """The newest answer of each person about a candidate, but for those that were withdrawn."""
+        return [answer for _, answer in self.standing_rows(candidate)]
+
+    def standing_rows(self, candidate: int) -> list[tuple[int, Answer]]:
+        """The same, each with its row, in the order in which they arrived."""
         newest = {answer.annotator: (row, answer) for row, answer in self.answers(candidate)}
-        return [answer for _, answer in sorted(newest.values(), key=itemgetter(0)) if answer.verdict != "WITHDRAWN"]
+        return sorted((each for each in newest.values() if each[1].verdict != "WITHDRAWN"), key=itemgetter(0))
 
     def all_standing(self) -> Iterator[tuple[ExchangedCandidate, list[Answer]]]:
         """The candidates that have standing answers, with these, whether or not their analysis is the newest."""
@@ -158,15 +162,20 @@ def find_answers(workspace: Workspace, ids: Iterable[str]) -> dict[str, Answer]:
         return {answer.id: answer for answer in _answers(connection, query, [json.dumps(sorted(set(ids)))])}
 
 
-def newest_moments(workspace: Workspace, candidates: Iterable[int]) -> dict[tuple[int, str], str]:
-    """When each person last said something of each of these candidates, withdrawals too: UTC, ISO 8601."""
-    query = """
-        SELECT anomaly_id, annotator, created FROM reviews
+def newest_answers(workspace: Workspace, candidates: Iterable[int]) -> dict[tuple[int, str], Answer]:
+    """What each person last said of each of these candidates, withdrawals too."""
+    query = f"""{_ANSWERS} FROM reviews
         WHERE id IN (SELECT max(id) FROM reviews WHERE anomaly_id IN (SELECT value FROM json_each(?))
                      GROUP BY anomaly_id, annotator)"""
     with workspace.reading() as connection:
-        rows = connection.execute(query, [json.dumps(sorted(set(candidates)))])
-        return {(anomaly, annotator): created for anomaly, annotator, created in rows}
+        newest = _answers(connection, query, [json.dumps(sorted(set(candidates)))])
+        return {(answer.anomaly, answer.annotator): answer for answer in newest}
+
+
+def find_people(workspace: Workspace) -> frozenset[str]:
+    """Everybody who ever answered here."""
+    with workspace.reading() as connection:
+        return frozenset(name for (name,) in connection.execute("SELECT DISTINCT annotator FROM reviews"))
 
 
 def add_answers(workspace: Workspace, answers: Sequence[Answer], boxes: Sequence[Box]) -> tuple[int, int]:

@@ -35,7 +35,7 @@ def test_tables(cli: Cli, workspace: Workspace) -> None:
     # They agree on three of four; markup and terminal codes in names are letters.
     assert "0.750" in outcome.out
     flowing = " ".join(outcome.out.split())
-    assert "Bob[31m, [bold]Ann (raw, kappa, alpha, AC1): 4 items have two answers: too few" in flowing
+    assert "Bob[31m, [bold]Ann (raw, Cohen, Fleiss, alpha, AC1): 2 images with two answers: too few" in flowing
     assert "\x1b" not in outcome.out
     # Four answers of 6 s each are 600 an hour.
     assert "600" in outcome.out

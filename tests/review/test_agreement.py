@@ -50,12 +50,17 @@ def test_all_and_pairs_by_hand(answered: Workspace) -> None:
     assert (whole["items"], whole["shared"], whole["ratings"], whole["missing"]) == (6, 5, 13, 5)
     assert value(whole, "raw") == pytest.approx(4 / 5)
     assert whole["raw"]["interval"] is None
-    assert "5 items have two answers" in whole["raw"]["reason"]
+    assert whole["raw"]["reason"] == "2 images with two answers: too few for an interval, which needs 10"
+    assert "of two annotators, and 3 answered" in whole["cohen"]["reason"]
     # Ann and Bob: 4 of 5. Shares A 2/5 and 3/5, R 2/5 and 1/5, U 1/5 each: expected (6 + 2 + 1) / 25 = 9/25.
     # kappa (20/25 - 9/25) / (16/25) = 11/16.
     pairs = {(pair["first"], pair["second"]): pair for pair in report["pairs"]}
     assert value(pairs["Ann", "Bob"], "cohen") == pytest.approx(11 / 16)
     assert (pairs["Ann", "Cy"]["items"], pairs["Ann", "Cy"]["missing"]) == (2, 4)
+    # Both together: A 5/10, R 3/10, U 2/10: expected (25 + 9 + 4) / 100. kappa (0.8 - 0.38) / 0.62.
+    assert value(pairs["Ann", "Bob"], "fleiss") == pytest.approx(0.42 / 0.62)
+    groups = [whole, *report["pairs"], *report["by_kind"], *report["by_source"]]
+    assert all({"raw", "cohen", "fleiss", "alpha", "ac1"} <= set(group) for group in groups)
     assert report["pairs_without_shared"] == 0
     assert json.loads(json.dumps(report)) == report
 

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 from anomagent.errors import UsageError
 from anomagent.evaluation import agreement as of_pairs
 from anomagent.statistics import agreement
-from anomagent.statistics.agreement import (
-    MISSING,
+from anomagent.statistics.agreement import MISSING, measure, raw_interval
+from anomagent.statistics.coefficients import (
     cohen_kappa,
     fleiss_kappa,
     gwet_ac1,
     krippendorff_alpha,
-    measure,
     raw_agreement,
 )
 
@@ -36,7 +35,7 @@ def values(ratings: object, categories: int) -> dict[str, float | None]:
 def test_krippendorffs_example_with_missing_answers() -> None:
     ratings = np.array(KRIPPENDORFF.split(), int).reshape(12, 4) - 1
     # alpha .743: Krippendorff 2011, part C; the others of the same data: Gwet 2014, the tables of his R package irrCAC.
-    expected = {"raw": 0.8182, "fleiss": 0.7612, "alpha": 0.7434, "ac1": 0.7754}
+    expected = {"raw": 0.8182, "cohen": None, "fleiss": 0.7612, "alpha": 0.7434, "ac1": 0.7754}
     assert values(ratings, 5) == pytest.approx(expected, abs=5e-5)
     measured = measure(ratings, 5, 100)
     # The twelfth unit has one answer; of 4 * 12 answers 41 were given.
@@ -58,8 +57,10 @@ def test_two_raters_by_hand() -> None:
     assert cohen_kappa(table.astype(float)) == pytest.approx(0.4)
     ratings = np.repeat([[0, 0], [0, 1], [1, 0], [1, 1]], table.ravel(), axis=0)
     # All answers: 55 yes, 45 no of 100. AC1 expects 2 * 0.55 * 0.45 = 0.495: (0.7 - 0.495) / 0.505.
+    # Fleiss expects 0.55^2 + 0.45^2 = 0.505: (0.7 - 0.505) / 0.495.
     # alpha: observed disagreement 0.3, expected 2 * 55 * 45 / (100 * 99) = 0.5: 1 - 0.3 / 0.5 = 0.4.
-    assert values(ratings, 2) == pytest.approx({"raw": 0.7, "cohen": 0.4, "alpha": 0.4, "ac1": 0.205 / 0.505})
+    expected = {"raw": 0.7, "cohen": 0.4, "fleiss": 0.195 / 0.495, "alpha": 0.4, "ac1": 0.205 / 0.505}
+    assert values(ratings, 2) == pytest.approx(expected)
 
 
 def test_where_one_category_prevails_ac1_stays_with_raw_agreement() -> None:
@@ -79,7 +80,7 @@ def test_three_raters_by_hand() -> None:
     # alpha: answers of the first two items: 5 A, 1 B. Observed: AAB has 4 of 6 ordered pairs that differ, by 1/2
     # each: 2 of 6. Expected: 2 * 5 * 1 / (6 * 5) = 1/3. alpha = 1 - (1/3) / (1/3) = 0.
     ratings = [[0, 0, 0], [0, 0, 1], [MISSING, 0, MISSING]]
-    expected = {"raw": 2 / 3, "fleiss": -11 / 16, "alpha": 0, "ac1": 38 / 65}
+    expected = {"raw": 2 / 3, "cohen": None, "fleiss": -11 / 16, "alpha": 0, "ac1": 38 / 65}
     assert values(ratings, 2) == pytest.approx(expected, abs=1e-12)
 
 
@@ -93,7 +94,9 @@ def test_three_raters_by_hand() -> None:
     ],
 )
 def test_nothing_where_there_is_too_little(ratings: list[list[int]], reason: str) -> None:
-    for figure in measure(np.array(ratings), 2, 100).coefficients.values():
+    figures = measure(np.array(ratings), 2, 100).coefficients
+    assert list(figures) == ["raw", "cohen", "fleiss", "alpha", "ac1"]
+    for figure in figures.values():
         assert figure.value is None
         assert figure.interval is None
         assert figure.reason is not None
@@ -103,16 +106,22 @@ def test_nothing_where_there_is_too_little(ratings: list[list[int]], reason: str
 def test_one_category_alone_leaves_only_raw_agreement_and_ac1() -> None:
     figures = measure(np.zeros((20, 2), int), 3, 100).coefficients
     assert (figures["raw"].value, figures["ac1"].value) == (1, 1)
-    for name in ("cohen", "alpha"):
+    for name in ("cohen", "fleiss", "alpha"):
         assert figures[name].value is None
         assert "same category" in str(figures[name].reason)
 
 
 def test_few_items_have_a_value_and_no_interval() -> None:
-    figure = measure(np.array([[0, 0], [1, 1], [0, 1]] * 3), 2, 100).coefficients["raw"]
-    assert figure.value == pytest.approx(2 / 3)
-    assert figure.interval is None
-    assert figure.reason == "9 items have two answers: too few for an interval, which needs 10"
+    for figure in measure(np.array([[0, 0], [1, 1], [0, 1]] * 3), 2, 100).coefficients.values():
+        assert figure.value is not None
+        assert figure.interval is None
+        assert figure.reason == "9 items with two answers: too few for an interval, which needs 10"
+
+
+def test_many_items_of_few_clusters_have_no_interval() -> None:
+    ratings, clusters = np.array([[0, 0], [1, 1], [0, 1]] * 30), ["a", "b", "c"] * 30
+    figure = measure(ratings, 2, 100, clusters=clusters, cluster="image").coefficients["raw"]
+    assert figure.reason == "3 images with two answers: too few for an interval, which needs 10"
 
 
 def test_no_interval_where_many_resamples_have_no_value() -> None:
@@ -121,14 +130,56 @@ def test_no_interval_where_many_resamples_have_no_value() -> None:
     assert figures["cohen"].value == 1
     assert figures["cohen"].interval is None
     assert "% of the resamples have no value" in str(figures["cohen"].reason)
-    assert figures["raw"].interval == (1, 1)
 
 
-def test_interval_of_raw_agreement_is_that_of_a_share() -> None:
-    # Of 400 items 300 agree. A resampled share has the standard deviation sqrt(0.75 * 0.25 / 400) = 0.02165.
-    ratings = np.array([[0, 0]] * 150 + [[1, 1]] * 150 + [[0, 1]] * 100)
-    interval = measure(ratings, 2, 4000).coefficients["raw"].interval
-    assert interval == pytest.approx((0.75 - 1.96 * 0.02165, 0.75 + 1.96 * 0.02165), abs=0.005)
+def test_perfect_agreement_is_not_certain() -> None:
+    figures = measure(np.array([[0, 0], [1, 1]] * 6), 2, 200).coefficients
+    # Wilson: the lower end is 12 / (12 + 1.96^2) = 0.7575.
+    assert figures["raw"].interval == pytest.approx((0.7575, 1), abs=5e-5)
+    for name in ("cohen", "fleiss", "alpha", "ac1"):
+        assert (figures[name].value, figures[name].interval) == (1, None)
+        assert "the same in all resamples" in str(figures[name].reason)
+    # Sixty items of twelve images may be no more than twelve.
+    images = [number for number in range(12) for _ in range(5)]
+    sixty = measure(np.array([[0, 0], [1, 1]] * 30), 2, 200, clusters=images).coefficients
+    assert sixty["raw"].interval == figures["raw"].interval
+
+
+def test_interval_of_raw_agreement_is_wilsons() -> None:
+    # Of 400 items 300 agree. Wilson: z^2 = 3.8415; middle (0.75 + 3.8415/800) / (1 + 3.8415/400) = 0.747622;
+    # half of it 1.96 * sqrt(0.1875/400 + 3.8415/640000) / 1.009604 = 0.042302. Variance over 399 instead of 400 items.
+    agreeing = np.repeat([1.0, 0.0], [300, 100])
+    assert raw_interval(agreeing, np.arange(400), 400) == pytest.approx((0.70532, 0.78992), abs=2e-4)
+
+
+def test_items_of_a_cluster_that_repeat_each_other_count_once() -> None:
+    once, places = np.repeat([1.0, 0.0], [30, 10]), np.arange(40)
+    fourfold = raw_interval(np.repeat(once, 4), np.repeat(places, 4), 160)
+    assert fourfold == pytest.approx(raw_interval(once, places, 40))
+    assert raw_interval(np.repeat(once, 4), np.arange(160), 160)[0] > fourfold[0] + 0.05
+
+
+def test_many_raters_tell_more_than_two() -> None:
+    # Of ten raters five or six say yes, in turn: of the 45 pairs 20 and 21 agree.
+    agreeing = np.array([20 / 45, 21 / 45] * 20)
+    low, high = raw_interval(agreeing, np.arange(40), 40 * 45)
+    # Wilson of 1800 pairs: 1.96 * sqrt(0.4556 * 0.5444 / 1800) = 0.0230 on each side.
+    assert high - low == pytest.approx(2 * 0.0230, abs=2e-4)
+
+
+def test_clusters_are_drawn_whole() -> None:
+    generator = np.random.default_rng(1)
+    once = generator.integers(0, 2, (60, 2))
+    ratings, clusters = np.repeat(once, 5, axis=0), [number for number in range(60) for _ in range(5)]
+    alone, whole = measure(once, 2, 300).coefficients, measure(ratings, 2, 300, clusters=clusters).coefficients
+    for name in ("cohen", "fleiss", "ac1"):
+        assert whole[name].interval == pytest.approx(alone[name].interval, abs=0.05)
+    apart = measure(ratings, 2, 300).coefficients["ac1"].interval
+    together = whole["ac1"].interval
+    assert apart
+    assert together
+    # A fifth of the information: wider by the root of five, 2.2.
+    assert together[1] - together[0] > 1.8 * (apart[1] - apart[0])
 
 
 def test_the_seed_decides_and_the_block_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +222,9 @@ def test_names_of_categories_and_the_order_of_raters_do_not_matter(ratings: Rati
 @given(st.lists(st.integers(0, 2), min_size=2, max_size=12), st.integers(2, 5))
 def test_perfect_agreement_is_one(items: list[int], raters: int) -> None:
     assume(len(set(items)) > 1)
-    assert list(values(np.repeat([items], raters, axis=0).T, 3).values()) == pytest.approx([1] * 4)
+    found = values(np.repeat([items], raters, axis=0).T, 3)
+    assert found.pop("cohen") == pytest.approx(1 if raters == 2 else None)
+    assert list(found.values()) == pytest.approx([1] * 4)
 
 
 @settings(deadline=None, max_examples=50)

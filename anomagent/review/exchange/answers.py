@@ -12,11 +12,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from anomagent.benchmark.documents import shown
+from anomagent.errors import UsageError
+from anomagent.review.names import spelled_before, tidy_name
 from anomagent.state.reviews import Answer
 from anomagent.store.database import iso
 
 _LONGEST_SECONDS: Final = 86_400
 _LARGEST_ID: Final = 2**63 - 1
+_SHOWN: Final[Mapping[int | str, str]] = {"created": "moment"}
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -30,7 +33,9 @@ class Said:
     """The candidate's content as the file has it; see `ExchangedCandidate.content`."""
     answer: Answer
     row: int | None = None
-    """In which order answers arrived where they were given; without it the order of their moments counts."""
+    """In which order answers arrived where they were given; those without it follow, in the order of their moments."""
+    exact: bool = False
+    """Whether it is just what was exported; else its id follows from what the file says."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Names:
     """Whoever the file does not name."""
     by_theirs: Mapping[str, str] = field(default_factory=dict[str, str])
     """Our name for theirs; others keep theirs."""
+    here: frozenset[str] = frozenset()
+    """Who has answered here."""
 
     @classmethod
     def of(cls, options: list[str]) -> "Names":
@@ -77,12 +84,24 @@ class Names:
         return cls(names.pop("", None), names)
 
     def name_of(self, theirs: str | None) -> str:
-        """Raises `ValueError` where the file names nobody and neither did the user."""
-        if theirs is None:
-            if self.anyone is None:
-                raise ValueError("it does not say who answered; give --annotator NAME")
-            return self.anyone
-        return self.by_theirs.get(theirs, theirs)
+        """The name, tidied.
+
+        Raises `ValueError` where nobody is named, for what is no name, and for one that differs from a name that is
+        here by its case alone, unless the user says that they are two.
+        """
+        name = self.anyone if theirs is None else self.by_theirs.get(theirs, theirs)
+        if name is None:
+            raise ValueError("it does not say who answered; give --annotator NAME")
+        try:
+            name = tidy_name(name)
+        except UsageError as error:
+            raise ValueError(f"the annotator {shown(name)} cannot be: {error}") from error
+        if self.by_theirs.get(name) != name and (before := spelled_before(name, self.here)):
+            one, two = shown(f"{theirs or name}={before}"), shown(f"{name}={name}")
+            raise ValueError(
+                f"{shown(name)} is spelled {shown(before)} here; give --annotator {one}, or {two} if they are two"
+            )
+        return name
 
 
 def make_answer(**values: Any) -> Answer:
@@ -92,7 +111,8 @@ def make_answer(**values: Any) -> Answer:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         what = first["loc"][0] if first["loc"] else "answer"
-        raise ValueError(f"the {what} {shown(str(first['input']))} cannot be: {first['msg']}") from None
+        why = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"the {_SHOWN.get(what, what)} {shown(str(first['input']))} cannot be: {why}") from None
 
 
 def derived_id(*parts: object) -> str:

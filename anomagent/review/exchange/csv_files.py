@@ -1,7 +1,7 @@
 """CSV: a row for every answer there ever was, withdrawn ones too, and one for each candidate without an answer.
 
 Cells are exact, also those that begin with = + - or @: a spreadsheet may take them for formulas, so open the file as
-text. A note of white space alone comes back as none.
+text. A note that is empty, or white space alone, comes back as none: a cell cannot tell them apart.
 """
 
 from collections.abc import Iterable, Iterator
@@ -56,7 +56,8 @@ def read_table(path: Path, names: Names) -> Sheet:
         try:
             answer = _answer(cells, names, sheet)
             order = None if cells["row"] is None else number_of(cells["row"], "row")
-            sheet.said.append(Said(row.place, content_of(cells["content"]), answer, order))
+            exact = cells["answer"] is not None
+            sheet.said.append(Said(row.place, content_of(cells["content"]), answer, order, exact))
         except ValueError as error:
             raise ValueError(f"{row.place}: {error}") from error
     return sheet

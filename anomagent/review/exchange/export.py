@@ -7,12 +7,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TextIO
+from typing import Final, Literal, TextIO
 
 from anomagent.benchmark.files import whole_file
 from anomagent.benchmark.kinds import Kind
 from anomagent.errors import UsageError
 from anomagent.review.exchange import argilla, csv_files, label_studio
+from anomagent.state.reviews import Answer
 from anomagent.store import Workspace
 from anomagent.store.exchange import ExchangedCandidate, ReviewReading, classifying, reading_review
 
@@ -54,9 +55,9 @@ class _Writing:
                 self.kind_of(candidate),
             )
 
-    def standing(self, candidate: ExchangedCandidate) -> list[Any]:
-        """The standing answers that go along, counted."""
-        answers = self.reading.standing(candidate.id) if self.with_answers else []
+    def standing(self, candidate: ExchangedCandidate) -> list[tuple[int, Answer]]:
+        """The standing answers that go along, each with its row, counted."""
+        answers = self.reading.standing_rows(candidate.id) if self.with_answers else []
         self.exported.answers += len(answers)
         return answers
 

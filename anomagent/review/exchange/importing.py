@@ -1,7 +1,8 @@
 """Takes answers from files: all of a file or nothing, checked against the candidates they were given about."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from anomagent.review.exchange import argilla, csv_files, label_studio
 from anomagent.review.exchange.answers import DrawnBox, Names, Said, Sheet, derived_id
 from anomagent.state.reviews import Answer
 from anomagent.store import Workspace
-from anomagent.store.exchange import Box, add_answers, find_answers, find_candidates, newest_moments
+from anomagent.store.exchange import Box, add_answers, find_answers, find_candidates, find_people, newest_answers
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ def import_review(
 ) -> ImportedReview:
     """Append the answers in a file that `export_review` wrote, or that came of one in Label Studio or Argilla.
 
-    Importing a file again adds nothing. An answer that is here already but says something else in the file was changed
-    there, and is appended. An answer older than the person's last word about the candidate is left out: the last that
-    arrives counts. Answers about candidates that are unknown here or were others are refused, or with `skip_unknown`
-    left out.
+    Importing a file again adds nothing, and neither does what says the same as the person's standing answer. An answer
+    that is here already but says something else in the file was changed there, and is appended. An answer older than
+    the person's last word about the candidate is left out: the last that arrives counts. Answers about candidates that
+    are unknown here or were others are refused, or with `skip_unknown` left out.
 
     Raises `UsageError` with the first thing that is wrong; then nothing is imported.
     """
-    sheet = read_sheet(path, names or Names())
+    sheet = read_sheet(path, replace(names or Names(), here=find_people(workspace)))
     known = {
         one.id: _Known(one.content, one.sha256, one.width, one.height, next(iter(one.anomaly.objects), None))
         for one in find_candidates(workspace, (said.answer.anomaly for said in sheet.said))
@@ -71,14 +72,8 @@ def import_review(
     if len(ours) < len(sheet.said) and not skip_unknown:
         raise UsageError(_unknown(path, [said for said in sheet.said if not _is_known(said, known)], known))
     _check_ids(path, ours)
-    in_order = sorted(ours, key=lambda said: (said.row or 0, said.answer.created or ""))
-    answers = _renamed([said.answer for said in in_order], workspace)
-    last = newest_moments(workspace, {answer.anomaly for answer in answers})
-    there = find_answers(workspace, (answer.id for answer in answers))
-    fresh = [answer for answer in answers if answer.id not in there]
-    kept = [answer for answer in fresh if not _is_older(answer, last)]
-    new, boxes = add_answers(workspace, kept, _boxes(sheet, known))
-    older = len(fresh) - len(kept)
+    fresh, older = _fresh(workspace, sorted(ours, key=_arrival))
+    new, boxes = add_answers(workspace, fresh, _boxes(sheet, known))
     unknown = len(sheet.said) - len(ours)
     return ImportedReview(
         str(path), len(sheet.said), new, len(ours) - new - older, older, unknown, boxes, dict(+sheet.passed)
@@ -121,30 +116,60 @@ def _check_ids(path: Path, said: Iterable[Said]) -> None:
     seen: dict[str, Said] = {}
     for one in said:
         other = seen.setdefault(one.answer.id, one)
-        if _substance(other.answer) != _substance(one.answer):
+        if (other.answer.annotator, *_substance(other.answer)) != (one.answer.annotator, *_substance(one.answer)):
             places = f"{other.place} and {one.place}"
             raise UsageError(f"{path}: {places} are different answers with one id; nothing is imported")
 
 
-def _renamed(answers: list[Answer], workspace: Workspace) -> list[Answer]:
-    """Answers that say something else here get an id of what they say now."""
-    there = find_answers(workspace, (answer.id for answer in answers))
-    return [
-        answer.model_copy(update={"id": derived_id(answer.id, *_substance(answer), answer.created)})
-        if answer.id in there and _substance(there[answer.id]) != _substance(answer)
-        else answer
-        for answer in answers
-    ]
+def _arrival(said: Said) -> tuple[float, str]:
+    """Answers of ours in the order of their rows; then others by their moments; those that have none are from now."""
+    return (inf if said.row is None else said.row, said.answer.created or "~")
+
+
+def _fresh(workspace: Workspace, in_order: Sequence[Said]) -> tuple[list[Answer], int]:
+    """What is to be appended, and how many answers are older than their person's last word."""
+    last = newest_answers(workspace, {said.answer.anomaly for said in in_order})
+    there = find_answers(workspace, (said.answer.id for said in in_order))
+    changed = {said.answer.id: _under_new_id(said.answer) for said in in_order if _is_changed(said.answer, there)}
+    there |= find_answers(workspace, (answer.id for answer in changed.values()))
+    fresh: list[Answer] = []
+    older, passed = 0, set[tuple[int, str]]()
+    for said in in_order:
+        answer = changed.get(said.answer.id, said.answer)
+        person = (answer.anomaly, answer.annotator)
+        newest = last.get(person)
+        if answer.id in there:
+            if newest and newest.id == answer.id:
+                passed.add(person)  # what follows in the file arrived later, whatever its moment
+        elif newest and _says_again(said, answer, newest):
+            continue
+        elif newest and person not in passed and answer.created and answer.created < (newest.created or ""):
+            older += 1
+        else:
+            fresh.append(answer)
+            last[person] = there[answer.id] = answer
+            passed.add(person)
+    return fresh, older
+
+
+def _is_changed(answer: Answer, there: Mapping[str, Answer]) -> bool:
+    return answer.id in there and _substance(there[answer.id]) != _substance(answer)
+
+
+def _under_new_id(answer: Answer) -> Answer:
+    """An answer that says something else here gets an id of what it says now."""
+    return answer.model_copy(update={"id": derived_id(answer.id, *_substance(answer), answer.created)})
+
+
+def _says_again(said: Said, answer: Answer, newest: Answer) -> bool:
+    """Whether an answer whose id is not ours says what stands."""
+    ours = said.exact and said.answer.id == answer.id
+    return not ours and _substance(newest) == _substance(answer)
 
 
 def _substance(answer: Answer) -> tuple[object, ...]:
-    """What an answer says, whoever gave it under whatever name."""
-    return (answer.anomaly, answer.verdict, answer.reason, answer.note or None)
-
-
-def _is_older(answer: Answer, last: Mapping[tuple[int, str], str]) -> bool:
-    newest = last.get((answer.anomaly, answer.annotator))
-    return newest is not None and answer.created is not None and answer.created < newest
+    """What an answer says, whoever gave it under whatever name; a table has no note of white space alone."""
+    return (answer.anomaly, answer.verdict, answer.reason, (answer.note or "").strip() or None)
 
 
 def _boxes(sheet: Sheet, known: Mapping[int, _Known]) -> list[Box]:

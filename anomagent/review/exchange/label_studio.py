@@ -1,6 +1,7 @@
 """Label Studio: tasks with their annotations, the labeling configuration, and what its exports say (JSON, JSON-MIN)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 from xml.etree import ElementTree
 
@@ -10,19 +11,20 @@ from anomagent.review.exchange.answers import (
     Names,
     Said,
     Sheet,
-    content_of,
     derived_id,
     id_of,
-    make_answer,
     moment_of,
     number_of,
     seconds_of,
     text_of,
 )
+from anomagent.review.exchange.marks import Told, marks_of, read_marks, recognise
 from anomagent.state.reviews import REASONS, VERDICTS, Answer
 from anomagent.store.exchange import Box, ExchangedCandidate
 
 QUESTION: Final = "Is this description right for this image?"
+_SAVING: Final = timedelta(seconds=2)
+"""So long may an import into Label Studio take between its two moments of an annotation."""
 _BOX: Final = ("x", "y", "width", "height")
 
 
@@ -56,11 +58,15 @@ def labeling_config(with_image: bool) -> str:
 
 
 def task(
-    candidate: ExchangedCandidate, image: str | None, kind: str, boxes: Sequence[Box], answers: Iterable[Answer]
+    candidate: ExchangedCandidate,
+    image: str | None,
+    kind: str,
+    boxes: Sequence[Box],
+    answers: Sequence[tuple[int, Answer]],
 ) -> dict[str, Any]:
     """A candidate as a task. Known boxes of its objects are a prediction; a verdict is never suggested."""
     anomaly, target = candidate.anomaly, _target(image is not None)
-    data = {
+    data: dict[str, Any] = {
         "candidate": candidate.id,
         "content": candidate.content,
         "sha256": candidate.sha256,
@@ -74,12 +80,14 @@ def task(
         "severity": anomaly.severity,
         "objects": ", ".join(anomaly.objects),
     }
+    if answers:
+        data["answers"] = marks_of(answers)
     named = {name.casefold() for name in anomaly.objects} if image is not None else set[str]()
     drawn = [_rectangle(box, candidate) for box in boxes if box.object.casefold() in named]
     return {
         "data": data if image is None else {"image": image, **data},
         "predictions": [{"model_version": "object boxes", "result": drawn}] if drawn else [],
-        "annotations": [_annotation(answer, target) for answer in answers],
+        "annotations": [_annotation(answer, target) for _, answer in answers],
     }
 
 
@@ -138,22 +146,29 @@ def _add(
     if said["verdict"] is None:
         sheet.passed["annotations without a verdict"] += 1
         return
-    candidate, own = number_of(data.get("candidate"), "candidate"), id_of(annotation.get("unique_id"))
+    candidate = number_of(data.get("candidate"), "candidate")
     # A changed annotation keeps its id: what was changed, and when, makes the answer.
     moment = annotation.get("updated_at") or annotation.get("created_at")
-    foreign = derived_id("label-studio", candidate, annotation.get("id"), sorted(said.items(), key=str), moment)
-    answer = make_answer(
-        id=own or foreign,
-        anomaly=candidate,
-        annotator=names.name_of(_person(annotation.get("completed_by"))),
+    told = Told(
+        candidate,
+        data.get("content"),
+        _person(annotation.get("completed_by")),
+        said,
+        id=derived_id("label-studio", candidate, annotation.get("id"), sorted(said.items(), key=str), moment),
+        lasting=id_of(annotation.get("unique_id")),
         seconds=seconds_of(annotation.get("lead_time"), sheet),
-        capacity=annotation.get("capacity") or "annotator",
         created=moment_of(moment),
-        **said,
+        edited=_was_edited(annotation),
     )
-    one = Said(place, content_of(data.get("content")), answer)
+    one = recognise(told, read_marks(data.get("answers")), names, sheet, place)
     sheet.said.append(one)
     sheet.boxes.extend(_drawn(one, value) for value in drawn)
+
+
+def _was_edited(annotation: Mapping[str, object]) -> bool:
+    moments = [moment_of(annotation.get(key)) for key in ("created_at", "updated_at")]
+    first, last = (datetime.fromisoformat(moment) if moment else None for moment in moments)
+    return bool(first and last and last - first > _SAVING)
 
 
 def _person(value: object) -> str | None:
@@ -210,7 +225,6 @@ def _annotation(answer: Answer, target: str) -> dict[str, Any]:
         "lead_time": answer.seconds,
         "was_cancelled": False,
         "ground_truth": False,
-        "capacity": answer.capacity,
         "result": result,
     }
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from anomagent.errors import UsageError
-from anomagent.review.exchange.answers import Names
+from anomagent.review.exchange.answers import Names, derived_id
 from anomagent.review.exchange.export import export_review
 from anomagent.review.exchange.importing import import_review
 from anomagent.store import Workspace
@@ -15,6 +15,8 @@ from anomagent.store.exchange import Box, add_answers, reading_review
 from anomagent.store.reviews import read_answers
 
 Tasks = list[dict[str, Any]]
+SAYS = derived_id("ACCEPT", None, "")
+MARK = {"annotator": "7", "says": "something else"}
 
 
 @pytest.fixture
@@ -159,7 +161,20 @@ Break = Callable[[dict[str, Any], dict[str, Any]], object]
         (lambda _, said: said.update(lead_time=10**400), "no number of seconds"),
         (lambda _, said: said.update(completed_by="\ud800"), "annotator"),
         (lambda _, said: said.update(result=[choice("verdict", "\ud800")]), "half a surrogate pair"),
-        (lambda _, said: said.update(capacity="boss"), "capacity 'boss' cannot be"),
+        (lambda data, _: data.update(answers=[MARK | {"capacity": "boss"}]), "capacity 'boss' cannot be"),
+        (lambda data, _: data.update(answers=[MARK | {"id": ["x"], "says": SAYS}]), "the id"),
+        (
+            lambda data, _: data.update(answers=[MARK | {"id": "answer-1", "says": SAYS, "row": -1}]),
+            "no number of its row",
+        ),
+        (lambda data, _: data.update(answers=[{}]), "names nobody"),
+        (lambda data, _: data.update(answers=7), "a number, not a list"),
+        (
+            lambda _, said: said["result"].append(choice("reason", "trivial")),
+            "'trivial' cannot be: a reason belongs to",
+        ),
+        (lambda _, said: said.update(updated_at="2099-01-01T00:00:00Z"), "moment '2099-01-01T00:00:00.000Z' cannot be"),
+        (lambda _, said: said.update(completed_by="A\x07"), "characters that cannot be shown"),
     ],
 )
 def test_a_wrong_task_is_refused_and_nothing_is_imported(

@@ -34,10 +34,8 @@ def table(workspace: Workspace, tmp_path: Path) -> list[dict[str, str]]:
 
 
 def test_a_record_has_the_shape_of_argilla_and_nobodys_answer(workspace: Workspace, records: Records) -> None:
-    assert set(records[0]) == {
-        *("id", "fields", "metadata", "suggestions", "responses", "vectors", "_server_id"),
-        "answers",
-    }
+    shape = {"id", "fields", "metadata", "suggestions", "responses", "vectors", "_server_id"}
+    assert set(records[0]) == shape
     assert set(records[0]["fields"]) == {"image", "name", "phenomenon", "reasoning"}
     assert (records[0]["suggestions"], records[0]["responses"]) == ({}, {})
     append_answers(workspace, [Answer(id="answer-1", anomaly=1, annotator="Ann", verdict="ACCEPT")])
@@ -47,8 +45,6 @@ def test_a_record_has_the_shape_of_argilla_and_nobodys_answer(workspace: Workspa
 
 
 def test_records_of_argilla_come_in(workspace: Workspace, records: Records, tmp_path: Path) -> None:
-    for record in records:
-        del record["answers"]
     records[0]["responses"] = {
         "verdict": [{"value": "REJECT", "user_id": ANN}, {"value": "ACCEPT", "user_id": "someone"}],
         "reason": [{"value": "trivial", "user_id": ANN}],
@@ -62,7 +58,30 @@ def test_records_of_argilla_come_in(workspace: Workspace, records: Records, tmp_
     assert imported.passed == {"drafts and discarded responses": 1, "responses without a verdict": 1}
     said = [(answer.annotator, answer.verdict, answer.reason) for _, answer in read_answers(workspace)]
     assert said == [("Ann", "REJECT", "trivial"), ("someone", "ACCEPT", None)]
-    assert import_review(workspace, file).new == 0
+    assert import_review(workspace, file, Names.of([f"{ANN}=Ann"])).new == 0
+
+
+def test_ids_that_nobody_knows_are_asked_for_at_once(workspace: Workspace, records: Records, tmp_path: Path) -> None:
+    other = ANN.replace("0", "1")
+    for record, user in zip(records, [ANN, other, ANN], strict=False):
+        record["responses"] = {"verdict": [{"value": "ACCEPT", "user_id": user}]}
+    file = tmp_path / "argilla.json"
+    file.write_text(json.dumps(records))
+    with pytest.raises(UsageError) as refused:
+        import_review(workspace, file, Names.of(["7=Ann"]))
+    expected = f"ids {ANN} (entry 1), {other} (entry 2); give --annotator ID=NAME for each; nothing is imported"
+    assert expected in str(refused.value)
+    assert import_review(workspace, file, Names.of([f"{ANN}=Ann", f"{other}=Bob"])).new == 3
+
+
+def test_a_name_in_another_case_is_asked_for(workspace: Workspace, tmp_path: Path) -> None:
+    append_answers(workspace, [Answer(id="answer-1", anomaly=1, annotator="Ann", verdict="ACCEPT")])
+    out = tmp_path / "table.csv"
+    export_review(workspace, out, "csv")
+    out.write_text(out.read_text().replace('"answer-1","Ann"', '"answer-2"," ann"'))
+    with pytest.raises(UsageError, match="line 2: 'ann' is spelled 'Ann' here; give --annotator"):
+        import_review(workspace, out)
+    assert import_review(workspace, out, Names.of(["ann=ann"])).new == 1
 
 
 def test_two_responses_of_one_person_are_refused(workspace: Workspace, records: Records, tmp_path: Path) -> None:
@@ -88,6 +107,28 @@ def test_a_table_filled_in_by_hand_comes_in(workspace: Workspace, table: list[di
         (2, "Ann", "REJECT"),
         (4, "Ann", "UNSURE"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"reason": "trivial"}, "line 2: the reason 'trivial' cannot be: a reason belongs to REJECT alone"),
+        ({"created": "2099-01-01"}, "line 2: the moment '2099-01-01T00:00:00.000Z' cannot be: it lies in the future"),
+        ({"note": "x" * 2001}, "line 2: the note"),
+    ],
+)
+def test_what_no_answer_may_say_is_refused(
+    workspace: Workspace, table: list[dict[str, str]], tmp_path: Path, columns: dict[str, str], message: str
+) -> None:
+    file = tmp_path / "mine.csv"
+    with file.open("w", newline="") as lines:
+        mine = csv.DictWriter(lines, list(table[0]))
+        mine.writeheader()
+        mine.writerow({**table[0], "annotator": "Ann", "verdict": "ACCEPT", **columns})
+    with pytest.raises(UsageError) as refused:
+        import_review(workspace, file)
+    assert message in str(refused.value)
+    assert read_answers(workspace) == []
 
 
 def test_a_verdict_changed_in_the_table_is_a_new_answer(workspace: Workspace, tmp_path: Path) -> None:
