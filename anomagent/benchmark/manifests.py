@@ -9,7 +9,7 @@ from anomagent.benchmark.annotations import base_name
 from anomagent.benchmark.boxes import Boxes, read_boxes
 from anomagent.benchmark.documents import parse_document, read_text, shown
 from anomagent.benchmark.shapes import is_record
-from anomagent.benchmark.tables import Row, is_parquet, read_rows, text_in
+from anomagent.benchmark.tables import Row, each_row, is_parquet, text_in
 from anomagent.errors import UsageError
 
 COLUMNS: Final = ("image", "prompt", "generator", "source", "id")
@@ -43,7 +43,7 @@ def read_listing(path: Path) -> list[Listed]:
 
 def _read(path: Path, columns: Collection[str], wanted: Collection[str]) -> list[Listed]:
     found: dict[str, tuple[str, Listed]] = {}
-    for row in read_rows(path, columns):
+    for row in each_row(path, columns):
         listed = Listed(_entry(row, path, ("image", *wanted)), _boxes(row, path))
         image = listed.values["image"]
         place, known = found.setdefault(image, (row.place, listed))

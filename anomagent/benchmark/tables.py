@@ -6,10 +6,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from anomagent.benchmark.documents import as_object, check_size, parse_document, read_text, shown
+from anomagent.benchmark.documents import MOST_BYTES, as_object, check_size, parse_document, read_text, shown
 from anomagent.errors import UsageError
+
+MOST_ROWS: Final = 1_000_000
+"""Rows of a Parquet file; larger ones are refused."""
+_AT_ONCE: Final = 256 << 20
+"""Bytes that rows which are read at a time take at most, if every value were as large as its column."""
+_FEWEST, _MOST = 64, 4096
+"""Rows that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +35,20 @@ def read_rows(path: Path, columns: Collection[str]) -> list[Row]:
     CSV has a header, commas (tabs in a .tsv file) and quotes where values hold them or line ends. Raises `UsageError`
     for what cannot be read, for a column that is there twice, and for a row with too many or too few values.
     """
+    return list(each_row(path, columns))
+
+
+def each_row(path: Path, columns: Collection[str]) -> Iterator[Row]:
+    """As `read_rows`, one at a time: of Parquet only some are in memory."""
     if is_parquet(path):
-        return _parquet(path, columns)
+        yield from _parquet(path, columns)
+        return
     text = read_text(path)
     if text.lstrip()[0] in "[{":
-        return list(_json(text, path, columns))
+        yield from list(_json(text, path, columns))
+        return
     try:
-        return list(_csv(text, path, columns))
+        yield from list(_csv(text, path, columns))
     except csv.Error as error:
         raise UsageError(f"{path}: is no CSV that can be read ({error}); correct the file") from error
 
@@ -79,19 +93,38 @@ def _json(text: str, path: Path, columns: Collection[str]) -> Iterator[Row]:
         yield _row(place, list(values), values.values(), columns, path)
 
 
-def _parquet(path: Path, columns: Collection[str]) -> list[Row]:
+def _parquet(path: Path, columns: Collection[str]) -> Iterator[Row]:
     check_size(path)
     try:
         parquet: Any = import_module("pyarrow.parquet")
     except ImportError as error:
         raise UsageError(f"{path}: Parquet needs pyarrow; install it with: pip install 'anomagent[local]'") from error
     try:
-        names: list[str] = [name for name in parquet.read_schema(path).names if _column(name) in columns]
-        rows: list[dict[str, object]] = parquet.read_table(path, columns=names).to_pylist()
+        with parquet.ParquetFile(path) as file:
+            names = [name for name in file.schema_arrow.names if _column(name) in columns]
+            batches = file.iter_batches(_check_extent(file.metadata, names, path), columns=names)
+            for number, row in enumerate((row for batch in batches for row in batch.to_pylist()), start=1):
+                yield _row(f"row {number}", names, row.values(), columns, path)
     except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's own errors are among them
         reason = " ".join(str(error).split())
         raise UsageError(f"{path}: is no Parquet file that can be read ({reason}); write it anew") from error
-    return [_row(f"row {number}", names, row.values(), columns, path) for number, row in enumerate(rows, start=1)]
+
+
+def _check_extent(about: Any, names: Collection[str], path: Path) -> int:
+    """How many rows to read at a time. Raises `UsageError` for a file that unpacks to too much: few bytes can be many.
+
+    A value that many rows share is there once, and unpacked for each of them; a column's size bounds that of a value.
+    """
+    if about.num_rows > MOST_ROWS:
+        raise UsageError(f"{path}: {about.num_rows:,} rows, the limit is {MOST_ROWS:,}; split the file")
+    groups = [about.row_group(group) for group in range(about.num_row_groups)]
+    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
+    sizes = [chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in names]
+    if sum(sizes) > MOST_BYTES:
+        raise UsageError(
+            f"{path}: {sum(sizes) / 1e9:.1f} GB unpacked, the limit is {MOST_BYTES / 1e9:.1f} GB; split the file"
+        )
+    return max(_FEWEST, min(_MOST, _AT_ONCE // max(1, *sizes, 1)))
 
 
 def _row(place: str, header: Sequence[str], cells: Iterable[object], columns: Collection[str], path: Path) -> Row:

@@ -42,6 +42,10 @@ def dedupe(
         str | None,
         typer.Option(metavar="NAME", help="The score that --keep best-score goes by.", show_default="realism"),
     ] = None,
+    score_model: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="Whose scores, where several models gave some; `dataset filter` tells it."),
+    ] = None,
     show: Annotated[int, typer.Option(min=0, metavar="N", help="Groups to show, the largest first.")] = 10,
     anew: Annotated[bool, typer.Option("--anew", help="Decide about all images afresh, whatever was decided.")] = False,
     apply: Annotated[bool, typer.Option("--apply", help="Drop those that go; without it nothing is decided.")] = False,
@@ -50,13 +54,16 @@ def dedupe(
     """Find near-duplicates: groups of images, the one that stays, and those that go with --apply.
 
     Each image that goes resembles the one that stays for it; no two that stay resemble each other. Equal files are
-    one image from the start. What was kept by an earlier run stays kept and what was dropped stays dropped, also when
-    new images arrive; --anew decides afresh. Exit code 3: images could not be read; they stay and are listed.
+    one image from the start. What was kept by an earlier run stays kept, also when new images arrive, and what was
+    dropped stays dropped while something that stays resembles it or it went for; else the best comes back. --anew
+    decides afresh. An image with a part of a split goes before one without. Exit code 3: images could not be read;
+    they stay and are listed.
 
     Example: `anomagent dataset dedupe --distance 6 --show 20`
     """
-    if score and keep != "best-score":
-        raise ConfigurationError("--score goes with --keep best-score; add it, or leave --score out")
+    for option, given in (("--score", score), ("--score-model", score_model)):
+        if given and keep != "best-score":
+            raise ConfigurationError(f"{option} goes with --keep best-score; add it, or leave {option} out")
     from anomagent.cli.scoring import progress_bar
 
     check_packages("dedupe")
@@ -65,7 +72,7 @@ def dedupe(
     from anomagent.store import Workspace
 
     store = Workspace.open(settings_of(workspace=workspace).workspace, create=False)
-    choices = Choices(keep, distance, score or "realism", embedding, similarity, anew)
+    choices = Choices(keep, distance, score or "realism", embedding, similarity, anew, score_model)
     with progress_bar("fingerprints") as told:
         found = find(store, choices, apply, told)
     if json:
@@ -120,9 +127,12 @@ def _print_counts(found: "Deduped") -> None:
     for number, words in (
         (equal["contents"], f"images that came under several names, {equal['names']:,} in all (equal files are one)"),
         (plan.turned, "of those that go, stayed before (the distance is greater now, or all is decided anew)"),
-        (plan.revived, "dropped before and staying now"),
+        (
+            plan.revived,
+            "dropped before and staying now, for nothing that stays resembles them or they are the best now",
+        ),
         (len(plan.settled), "dropped before and staying out"),
-        (plan.orphans, "of these, resemble no image that stays now (--anew decides about them afresh)"),
+        (plan.orphans, "of these, do not resemble the image that they went for now (--anew decides about them afresh)"),
         (found.flat, "images without a structure to compare (one colour, or very faint), which stay"),
         (len(found.unreadable), "images that could not be read and were not compared, which stay"),
     ):

@@ -66,21 +66,22 @@ def filter_images(
     from anomagent.dataset.measure import measure  # needs what Clip has found to be there
 
     lacking = sum(1 for _ in unmeasured(store, clip.identity))
-    settings = {"model": clip.identity, **vars(thresholds), "applied": apply}
+    settings = {"model": model, "weights": clip.identity, **vars(thresholds), "applied": apply}
     with dataset_step(store, "filter", settings) as step:
         with progress_of("measuring", lacking) as advance:
             measured = measure(store, clip, batch_size, advance)
         prospect = filtering.foresee(store, clip.identity, thresholds)
-        if apply:
-            filtering.apply(store, step, prospect)
-        step.result = {"applied": apply, "new": measured.new, **filtering.result_of(prospect)}
+        changed = filtering.apply(store, step, prospect) if apply else 0
+        counts = {"applied": apply, "new": measured.new, "changed": changed}
+        step.result = {**counts, **filtering.result_of(prospect)}
     if plot:
         draw({name: (each, thresholds.of(name)) for name, each in prospect.histograms().items()}, plot)
     if json:
         print_json({"step": step.id, "model": clip.identity, "failed": measured.failed, **step.result})
     else:
         _print(prospect, measured, apply)
-    _warn(measured)
+        note(f"these scores are called {clip.identity}, after the model's content")
+    _warn(prospect, measured, apply)
     if measured.failed:
         raise typer.Exit(SOMETHING_FAILED)
 
@@ -108,7 +109,13 @@ def _print(prospect: "Prospect", measured: "Measured", applied: bool) -> None:
     note(f"{count(measured.new, 'image')} measured now" + ("" if applied else "; nothing is decided without --apply"))
 
 
-def _warn(measured: "Measured") -> None:
+def _warn(prospect: "Prospect", measured: "Measured", applied: bool) -> None:
+    if prospect.bereft:
+        lost = "go" if applied else "would go"
+        complain(
+            f"images that stood for groups of near-duplicates and {lost}: {prospect.bereft:,}; "
+            "`anomagent dataset dedupe --apply` then brings the best of each group back"
+        )
     for message in measured.failed[:_FAILURES_SHOWN]:
         complain(message)
     if (more := len(measured.failed) - _FAILURES_SHOWN) > 0:

@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from anomagent.cli.console import complain, flat, note, plain, print_json, stdout
+from anomagent.cli.console import complain, note, plain, print_json, stdout
 from anomagent.cli.dataset_dedupe import check_packages
+from anomagent.cli.leakage_shown import print_leakage
 from anomagent.cli.options import WorkspaceOption, settings_of
 from anomagent.cli.run import SOMETHING_FAILED
-from anomagent.cli.scoring import note_some, progress_bar
+from anomagent.cli.scoring import progress_bar
 from anomagent.errors import ConfigurationError
 from anomagent.report.costs import count
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from anomagent.dataset.leakage import Finding, Kind, Leakage
+    from anomagent.dataset.leakage import Kind
     from anomagent.dataset.leakage_sources import Source
     from anomagent.dataset.split import Split
 
@@ -57,7 +58,10 @@ def split(
     ] = None,
     distance: DistanceOption = None,
     file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help='An official split, {"train": [names], "test": [names]}.')
+        Path | None,
+        typer.Option(
+            metavar="FILE", help='An official split, {"train": [names], "test": [names]}; whole or base names.'
+        ),
     ] = None,
     unknown: Annotated[
         Literal["error", "skip"], typer.Option(help="Names in --file that no image of the workspace has.")
@@ -67,6 +71,10 @@ def split(
         typer.Option(help="Images that --file does not name: leave them without a part, or place them like new ones."),
     ] = "error",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the split as the benchmark's file.")] = None,
+    keys: Annotated[
+        Literal["base", "path", "sha256"],
+        typer.Option(help="What --out calls images: base names as the benchmark, whole names, or content hashes."),
+    ] = "base",
     force: Annotated[bool, typer.Option("--force", help="Replace the file of --out if it exists.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -79,8 +87,9 @@ def split(
     """
     if not file and (unknown, unlisted) != ("error", "error"):
         raise ConfigurationError("--unknown and --unlisted go with --file; add it, or leave them out")
-    if force and not out:
-        raise ConfigurationError("--force goes with --out; add it, or leave --force out")
+    for option, given in (("--force", force), ("--keys", keys != "base")):
+        if given and not out:
+            raise ConfigurationError(f"{option} goes with --out; add it, or leave {option} out")
     check_packages("split")
     from anomagent.dataset.split import Choices
     from anomagent.dataset.split import split as place
@@ -90,7 +99,7 @@ def split(
     choices = Choices(name or "default", ratio, seed, kinds, distance, file, unknown, unlisted)
     store = Workspace.open(settings_of(workspace=workspace).workspace, create=False)
     with progress_bar("fingerprints") as told:
-        made = place(store, choices, out, overwrite=force, progress=told)
+        made = place(store, choices, out, keys=keys, overwrite=force, progress=told)
     summary = made.summary()
     if json:
         print_json(summary | {"file": str(out) if out else None})
@@ -114,15 +123,19 @@ def leakage(
     ] = None,
     distance: DistanceOption = None,
     common: Annotated[
-        int, typer.Option(min=1, metavar="N", help="A name in more than so many images identifies nothing.")
-    ] = 20,
+        float,
+        typer.Option(
+            min=0, max=1, metavar="X", help="A name in more than this share of the images, and 50, identifies nothing."
+        ),
+    ] = 0.01,
     show: Annotated[int, typer.Option(min=0, metavar="N", help="Findings to show of each kind.")] = 10,
     json: JsonOption = False,
 ) -> None:
     """Find what the parts of a split have in common: what a test should not have seen in training.
 
     Kinds: equal-files, near-duplicates, prompts (equal), entities (proper names and quoted texts that prompts share,
-    found by their capitals and quotes: a rule that misses some and finds others too many), annotations (equal).
+    found by their capitals and quotes: a rule that misses some and finds others too many), annotations (equal texts; of
+    a workspace the candidates of each image's newest analysis, reviewed or not).
     Exit code 0: none was found; 3: some was, or images could not be read. What was not checked is counted.
 
     Example: `anomagent dataset leakage --split split.json --images images --prompts manifest.csv`
@@ -131,7 +144,7 @@ def leakage(
     from anomagent.dataset.leakage import KINDS, find_leakage
 
     wanted = KINDS if kinds is None else cast("tuple[Kind, ...]", _kinds("--kind", kinds, KINDS))
-    source = _source(workspace, name, split, images, annotations, prompts)
+    source = _source(workspace, name, split, images, annotations, prompts, wanted)
     found = find_leakage(source.items, wanted, 6 if distance is None else distance, common)
     if not any(found.checked.values()):
         raise ConfigurationError(
@@ -145,7 +158,7 @@ def leakage(
             | {"findings": [one._asdict() for one in found.findings]}
         )
     else:
-        _print_leakage(found, source, show)
+        print_leakage(found, source, show)
     if found.findings or source.unreadable:
         raise typer.Exit(SOMETHING_FAILED)
 
@@ -157,6 +170,7 @@ def _source(
     images: Path | None,
     annotations: Path | None,
     prompts: Path | None,
+    kinds: "Collection[Kind]",
 ) -> "Source":
     from anomagent.dataset.leakage_sources import file_source, workspace_source
     from anomagent.store import Workspace
@@ -172,9 +186,9 @@ def _source(
         )
     with progress_bar("fingerprints") as told:
         if split:
-            return file_source(split, images, annotations, prompts, told)
+            return file_source(split, images, annotations, prompts, kinds, told)
         store = Workspace.open(settings_of(workspace=workspace).workspace, create=False)
-        return workspace_source(store, name or "default", told)
+        return workspace_source(store, name or "default", kinds, told)
 
 
 def _kinds(option: str, text: str, known: "Collection[str]") -> tuple[str, ...]:
@@ -211,36 +225,3 @@ def _print_split(made: "Split", summary: dict[str, Any], out: Path | None) -> No
         complain(f"clash: {names} belong together; new ones went to {clash['new_ones_go_to']}")
     if out:
         note(f"wrote {out}")
-
-
-def _print_leakage(found: "Leakage", source: "Source", show: int) -> None:
-    console = stdout()
-    for kind, checked in found.checked.items():
-        some = [one for one in found.findings if one.kind == kind]
-        missing = len(source.items) - checked
-        if not checked:
-            console.print(plain(f"{kind}: not checked, no image says anything of it", "bold"), soft_wrap=True)
-            continue
-        unchecked = f"; {missing:,} not checked" if missing else ""
-        affected = sum(found.affected(kind).values())
-        head = f"{kind}: {count(affected, 'image')} affected of {checked:,} checked{unchecked}"
-        console.print(plain(head, "bold"), soft_wrap=True)
-        for one in some[:show]:
-            console.print(plain(f"  {_described(one)}"), soft_wrap=True)
-        if len(some) > show:
-            console.print(plain(f"  {len(some) - show:,} more; --show N", "dim"))
-    for part, number in list(found.affected().items())[1:]:
-        share = number / found.images[part]
-        console.print(plain(f"{part}: {number:,} of {found.images[part]:,} images affected ({share:.2%})"))
-    if found.common:
-        first = ", ".join(f"{name} ({uses:,})" for name, uses in list(found.common.items())[:5])
-        note(f"{count(len(found.common), 'name')} in too many images to identify anything: {first}; --common N")
-    if source.without_part:
-        note(f"{count(source.without_part, 'image')} without a part in this split, not looked at")
-    note_some("not compared", [f"{name}: {reason}" for name, reason in source.unreadable.items()])
-
-
-def _described(one: "Finding") -> str:
-    more = f" and {one.others - 1:,} more" if one.others > 1 else ""
-    why = f"distance {one.distance}" if one.distance is not None else flat(one.shared or "the same bytes")[:80]
-    return f"{one.part} {one.image} ~ {one.other_part} {one.other}{more}: {why}"

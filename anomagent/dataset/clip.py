@@ -47,9 +47,8 @@ class Clip:
         except (*unusable, pickle.UnpicklingError, SafetensorError) as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise ConfigurationError(f"CLIP model {name} cannot be used: {reason}; {_HINT}") from error
-        label = folder.resolve().name if os.path.isdir(os.path.expanduser(name)) else name
-        self.identity = f"{label}@{_content_hash(folder)}"
-        """Name and a hash of all that embeddings depend on."""
+        self.identity = _content_hash(folder)
+        """A hash of all that embeddings depend on; what the folder or the hub calls the model is no part of it."""
 
     @property
     def temperature(self) -> float:

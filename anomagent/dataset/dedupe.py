@@ -4,13 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from anomagent.dataset.attempts import attempt
 from anomagent.dataset.fingerprints import FLAT, METHOD, measure_fingerprints
 from anomagent.dataset.likeness import ByEmbedding, ByFingerprint, Likeness
 from anomagent.dataset.stars import Keep, Plan, plan, rank
 from anomagent.store import Workspace
-from anomagent.store.duplicates import Candidate, check_score, read_candidates, save_duplicates
+from anomagent.store.duplicates import (
+    Candidate,
+    Standing,
+    check_score,
+    read_candidates,
+    read_standing,
+    save_duplicates,
+)
 from anomagent.store.fingerprints import read_fingerprints
-from anomagent.store.selections import write_selections
 from anomagent.store.steps import dataset_step
 
 Progress = Callable[[int, int], None]
@@ -32,6 +39,8 @@ class Choices:
     """Cosine similarity of embeddings from which on pictures are near-duplicates."""
     anew: bool = False
     """Decide about all images, whatever was decided about them before."""
+    score_model: str | None = None
+    """Whose scores; None: of the only model that has given any."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +78,26 @@ class Deduped:
 def dedupe(workspace: Workspace, choices: Choices, apply: bool, progress: Progress | None = None) -> Deduped:
     """Find near-duplicates and, with `apply`, drop those that go; without it only their fingerprints are kept.
 
-    Raises `ConfigurationError` for a score that no image has, and for a model that cannot be used.
+    Where somebody else decides about images meanwhile, all is found again before anything is dropped. Raises
+    `ConfigurationError` for a score that no image has, and for a model that cannot be used.
     """
+
+    def work() -> Deduped:
+        since = read_standing(workspace)
+        deduped = _find(workspace, choices, apply, progress)
+        if apply:
+            _apply(workspace, deduped, since)
+        return deduped
+
+    return attempt(workspace, work)
+
+
+def _find(workspace: Workspace, choices: Choices, apply: bool, progress: Progress | None) -> Deduped:
     score = choices.score if choices.keep == "best-score" else None
     if score:
-        check_score(workspace, score)
+        check_score(workspace, score, choices.score_model)
     unreadable = measure_fingerprints(workspace, progress)
-    images = rank(read_candidates(workspace, score), choices.keep, choices.anew)
+    images = rank(read_candidates(workspace, score, choices.score_model), choices.keep, choices.anew)
     known = read_fingerprints(workspace, METHOD)
     values = [known.get(image.sha256) for image in images]
     likenesses: list[Likeness] = [ByFingerprint(METHOD, values, choices.distance)]
@@ -86,10 +108,7 @@ def dedupe(workspace: Workspace, choices: Choices, apply: bool, progress: Progre
     found = plan(images, likenesses, choices.anew)
     names = {image.sha256: image.names[0] for image in images if image.sha256 in unreadable}
     reasons = {names.get(sha256, sha256): reason for sha256, reason in sorted(unreadable.items())}
-    deduped = Deduped(found, choices, reasons, values.count(FLAT), apply)
-    if apply:
-        _apply(workspace, deduped)
-    return deduped
+    return Deduped(found, choices, reasons, values.count(FLAT), apply)
 
 
 def _by_embedding(
@@ -103,8 +122,8 @@ def _by_embedding(
     return ByEmbedding(method, vectors, len(images), similarity), unreadable
 
 
-def _apply(workspace: Workspace, deduped: Deduped) -> None:
+def _apply(workspace: Workspace, deduped: Deduped, since: Standing) -> None:
+    found = deduped.plan
     with dataset_step(workspace, "dedupe", {**asdict(deduped.choices), "method": METHOD}) as step:
-        write_selections(workspace, step, "dedupe", deduped.plan.decisions())
-        save_duplicates(workspace, step, deduped.plan.rows())
         step.result = deduped.summary()
+        save_duplicates(workspace, step, found.decisions(), found.rows(), since)

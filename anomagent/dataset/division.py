@@ -3,7 +3,8 @@
 An image is drawn a number from its content hash and the seed; its place among the parts' shares is its part. Of a group
 of near-duplicates, or of images with one prompt, the smallest content hash draws for all. An image that has a part
 keeps it for good: a new one joins the part of its group; one that joins groups of two parts cannot be on both sides,
-which is reported as a clash.
+which is reported as a clash. One that was dropped from the data set still holds its part for what belongs to it, so
+that a copy that took its place is where it was.
 """
 
 import hashlib
@@ -110,18 +111,37 @@ def group(
     return components(len(members), iter(links))
 
 
-def divide(members: Sequence[Member], groups: Positions, shares: Shares, seed: int) -> Division:
-    """Place the members without a part. Their order does not matter; nobody who has a part is moved."""
+def held(members: Sequence[Member], left: Sequence[Member], together: Positions) -> dict[int, str]:
+    """By a member's position, the part that images hold for it which were dropped: of several the smallest hash.
+
+    `together`: the groups of the members and, behind them, those that have `left`.
+    """
+    parts: dict[int, tuple[str, str]] = {}
+    for one, first in zip(left, together[len(members) :].tolist(), strict=True):
+        if one.part:
+            parts[first] = min(parts.get(first, (one.sha256, one.part)), (one.sha256, one.part))
+    groups = enumerate(together[: len(members)].tolist())
+    return {place: parts[first][1] for place, first in groups if first in parts}
+
+
+def divide(
+    members: Sequence[Member], groups: Positions, shares: Shares, seed: int, parts_held: Mapping[int, str] | None = None
+) -> Division:
+    """Place the members without a part. Their order does not matter; nobody who has a part is moved.
+
+    `parts_held`, from `held`, counts for groups of which no member has a part.
+    """
+    waiting = parts_held or {}
     together: dict[int, list[Member]] = {}
     for member, first in zip(members, groups.tolist(), strict=True):
         together.setdefault(first, []).append(member)
     placed: list[Placed] = []
     clashes: list[Clash] = []
-    for some in together.values():
+    for first, some in together.items():
         some = sorted(some, key=lambda member: (member.part is None, member.sha256))
         taken = {member.part for member in some if member.part}
-        part = some[0].part or shares.part_of(draw(some[0].sha256, seed))
-        placed += _place(some, part)
+        part = some[0].part or waiting.get(first) or shares.part_of(draw(some[0].sha256, seed))
+        placed += _place(some, part, first in waiting)
         if len(taken) > 1:
             clashes.append(Clash(tuple(sorted(taken)), tuple(some), part))
     sizes = [len(some) for some in together.values() if len(some) > 1]
@@ -129,11 +149,11 @@ def divide(members: Sequence[Member], groups: Positions, shares: Shares, seed: i
     return Division(tuple(placed), parts, len(sizes), max(sizes, default=0), tuple(clashes))
 
 
-def _place(some: Sequence[Member], part: str) -> Iterable[Placed]:
-    """The new ones of a group. The first one, where it has no part yet, drew for all."""
+def _place(some: Sequence[Member], part: str, is_held: bool) -> Iterable[Placed]:
+    """The new ones of a group. The first one, where it has no part yet and none is held for it, drew for all."""
     for place, member in enumerate(some):
         if member.part is None:
-            yield Placed(member.sha256, part, "group" if place else "hash")
+            yield Placed(member.sha256, part, "group" if place or is_held else "hash")
 
 
 def _equal_prompts(members: Sequence[Member]) -> tuple[Positions, Positions]:

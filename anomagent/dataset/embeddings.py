@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from anomagent.dataset.ahead import in_order
 from anomagent.dataset.clip import Clip
 from anomagent.errors import UsageError
 from anomagent.models.imaging import load_rgb
@@ -31,7 +32,6 @@ def measure_embeddings(
     clip = Clip(model)
     method = f"clip:{clip.identity}"
     missing, unreadable, done = find_unmeasured(workspace, method), dict[str, str](), 0
-    remaining = iter(missing)
 
     def prepare(file: tuple[str, Path]) -> tuple[str, Any]:
         try:
@@ -41,8 +41,9 @@ def measure_embeddings(
             return file[0], None
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        while some := list(islice(remaining, _AT_ONCE)):
-            ready = [(sha256, pixels) for sha256, pixels in pool.map(prepare, some) if pixels is not None]
+        loaded = in_order(pool, prepare, missing)
+        while some := list(islice(loaded, _AT_ONCE)):
+            ready = [(sha256, pixels) for sha256, pixels in some if pixels is not None]
             if ready:
                 vectors = clip.embed_images([pixels for _, pixels in ready])
                 values = [vector.astype("<f2").tobytes() for vector in vectors]

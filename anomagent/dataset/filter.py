@@ -9,8 +9,9 @@ from anomagent.dataset.histogram import Histogram
 from anomagent.dataset.scores import PROMPT_SIMILARITY, values_of
 from anomagent.dataset.wordings import PHOTO, REALISM
 from anomagent.errors import UsageError
+from anomagent.store.duplicates import read_stand_ins
 from anomagent.store.image_scores import scored_images
-from anomagent.store.selections import write_selections
+from anomagent.store.selections import newest_selections, write_changes
 from anomagent.store.steps import DatasetStep
 from anomagent.store.workspace import Workspace
 
@@ -65,6 +66,8 @@ class Prospect:
     """Measured images of which no prompt is known: they stay, whatever similarity is wanted."""
     unmeasured: int = 0
     """Images without scores: nothing is decided about them."""
+    bereft: int = 0
+    """Images that go now and stood for near-duplicates which would stay: `dedupe` brings these back."""
 
     @property
     def kept(self) -> int:
@@ -94,12 +97,13 @@ def foresee(workspace: Workspace, model: str, thresholds: Thresholds) -> Prospec
         prospect.below.update(broken)
         reason = ", ".join(f"{score} {values[score]:.4f} < {thresholds.of(score):g}" for score in broken)
         prospect.decisions.append((image.sha256, not broken, reason or None))
+    prospect.bereft = _count_bereft(workspace, {sha256 for sha256, kept, _ in prospect.decisions if not kept})
     return prospect
 
 
-def apply(workspace: Workspace, step: DatasetStep, prospect: Prospect) -> None:
-    """Decide as foreseen, all or nothing; the newest decision of the filter about an image counts."""
-    write_selections(workspace, step, "filter", prospect.decisions)
+def apply(workspace: Workspace, step: DatasetStep, prospect: Prospect) -> int:
+    """Decide as foreseen, all or nothing, and return about how many images anything has changed."""
+    return write_changes(workspace, step, "filter", prospect.decisions)
 
 
 def result_of(prospect: Prospect) -> dict[str, object]:
@@ -115,8 +119,17 @@ def result_of(prospect: Prospect) -> dict[str, object]:
         "below": {score: prospect.below[score] for score in SCORES if prospect.thresholds.of(score) is not None},
         "without_prompt": prospect.without_prompt,
         "unmeasured": prospect.unmeasured,
+        "without_representative": prospect.bereft,
         "histograms": histograms,
     }
+
+
+def _count_bereft(workspace: Workspace, gone: set[str]) -> int:
+    with workspace.reading() as connection:
+        before = newest_selections(connection, "filter")
+    out = {sha256 for sha256, one in before.items() if not one.kept}
+    stand_ins = read_stand_ins(workspace)
+    return sum(one in gone and one not in out and not gone.issuperset(went) for one, went in stand_ins.items())
 
 
 def _histogram(score: str, values: list[float]) -> Histogram:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from anomagent.dataset.ahead import in_order
 from anomagent.errors import UsageError
 from anomagent.models.imaging import load_rgb, open_image
 from anomagent.store import Workspace
@@ -36,7 +37,7 @@ _FAINTEST: Final = 4.0
 _MOST_THREADS: Final = 16
 """Each may hold a picture of the largest size."""
 _AT_ONCE: Final = 256
-"""Pictures that are handed to the threads together, and stored together."""
+"""Pictures that are told of together, and stored together."""
 
 
 class Fingerprint(NamedTuple):
@@ -79,10 +80,10 @@ def fingerprint_files(files: Iterable[tuple[str, Path]], threads: int | None = N
 
     Decoding takes nearly all of the time and runs beside Python in as many threads as there are processors.
     """
-    remaining = iter(files)
     with ThreadPoolExecutor(threads or min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
-        while some := list(islice(remaining, _AT_ONCE)):
-            yield list(pool.map(_tried, some))
+        found = in_order(pool, _tried, files)
+        while some := list(islice(found, _AT_ONCE)):
+            yield some
 
 
 def measure_fingerprints(workspace: Workspace, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:

@@ -19,6 +19,10 @@ Kind = Literal["equal-files", "near-duplicates", "prompts", "entities", "annotat
 - annotations: the same phenomenon with the same reasoning
 """
 KINDS: Final[tuple[Kind, ...]] = ("equal-files", "near-duplicates", "prompts", "entities", "annotations")
+COMMON: Final = 0.01
+"""The share of the images above which a name identifies nothing,"""
+FEWEST_COMMON: Final = 50
+"""and the number that it needs besides: in a small data set one per cent is a group of pictures of one person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +97,17 @@ class Leakage:
 
 
 def find_leakage(
-    items: Sequence[Item], kinds: Collection[Kind] = KINDS, distance: int = 6, common: int = 20
+    items: Sequence[Item],
+    kinds: Collection[Kind] = KINDS,
+    distance: int = 6,
+    common: float = COMMON,
+    fewest: int = FEWEST_COMMON,
 ) -> Leakage:
     """Look for these kinds across the parts of a split.
 
-    `distance`: bits in which fingerprints of near-duplicates differ at most. `common`: images from which on a name is
-    taken for vocabulary, such as a camera's, and not for something that identifies. Items that say nothing of a kind
-    are not `checked` for it.
+    `distance`: bits in which fingerprints of near-duplicates differ at most. A name in more than the share `common` of
+    the images with prompts, and in more than `fewest`, is taken for vocabulary, such as a camera's, and not for
+    something that identifies. Items that say nothing of a kind are not `checked` for it.
     """
     items = sorted(items, key=lambda item: (PARTS.index(item.part), item.name))
     findings: list[Finding] = []
@@ -117,11 +125,18 @@ def find_leakage(
         texts = [_TEXTS[kind](item) for item in items]
         checked[kind] = sum(found is not None for found in texts)
         if kind == "entities":
-            uses = Counter(text for found in texts for text in found or ())
-            everyday = {text: count for text, count in uses.most_common() if count > common}
+            uses = Counter(text for found in texts for text in set(found or ()))
+            most = max(fewest, common * checked[kind])
+            everyday = {text: count for text, count in sorted(uses.items(), key=_by_count) if count > most}
         findings += _shared(kind, items, [set(found or ()) - everyday.keys() for found in texts])
     images = Counter(item.part for item in items)
     return Leakage({part: images[part] for part in PARTS if part in images}, tuple(findings), checked, everyday)
+
+
+def _by_count(use: tuple[str, int]) -> tuple[int, str]:
+    """The most frequent first."""
+    text, count = use
+    return -count, text
 
 
 def _near_duplicates(items: Sequence[Item], distance: int) -> Iterator[Finding]:

@@ -5,15 +5,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from anomagent.dataset.division import Clash, Division, Shares, divide, group
+from anomagent.dataset.attempts import attempt
+from anomagent.dataset.division import Clash, Division, Shares, divide, group, held
 from anomagent.dataset.fingerprints import FLAT, METHOD, measure_fingerprints
 from anomagent.dataset.places import checked_place
 from anomagent.dataset.prompts import normal
-from anomagent.dataset.split_files import Official, Unknown, Unlisted, parts_by_name, read_official, write_split
+from anomagent.dataset.split_files import Keys, Official, Unknown, Unlisted, parts_by_name, read_official, write_split
 from anomagent.errors import ConfigurationError, UsageError
 from anomagent.store import Workspace
 from anomagent.store.fingerprints import read_fingerprints
-from anomagent.store.splits import Member, Placed, read_members, save_parts, split_settings
+from anomagent.store.splits import Member, Placed, read_left, read_members, read_standing, save_parts, split_settings
 from anomagent.store.steps import dataset_step
 
 DEFAULTS: Final[Mapping[str, Any]] = {
@@ -97,27 +98,49 @@ def split(
     choices: Choices,
     out: Path | None = None,
     *,
+    keys: Keys = "base",
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Split:
-    """Place all images that have no part in the split yet, and write its file, if `out` says where.
+    """Place all images that have no part in the split yet, and write its file, if `out` says where, by `keys`.
 
-    Raises `ConfigurationError` for choices that differ from those that the split was made by, `UsageError` for an
-    official file that does not fit and for names that a split file cannot tell apart.
+    Where somebody else places images in this split meanwhile, it is begun again. Raises `ConfigurationError` for
+    choices that differ from those that the split was made by, `UsageError` for an official file that does not fit and
+    for names that a split file cannot tell apart.
     """
+    place = checked_place(workspace, out, overwrite) if out else None
+
+    def work() -> tuple[Split, Mapping[str, list[str]]]:
+        since = read_standing(workspace, choices.name)
+        made, placed, names = _make(workspace, choices, keys if out else None, progress)
+        with dataset_step(workspace, "split", asdict(made.choices)) as step:
+            step.result = made.summary()
+            save_parts(workspace, step, made.choices.name, placed, since)
+        return made, names
+
+    made, names = attempt(workspace, work)
+    if out and place:
+        write_split(place, out, names)
+    return made
+
+
+def _make(
+    workspace: Workspace, choices: Choices, keys: Keys | None, progress: Callable[[int, int], None] | None
+) -> tuple[Split, tuple[Placed, ...], Mapping[str, list[str]]]:
+    """What would come of it, the images to place, and with `keys` the names of each part."""
     chosen = _settled(workspace, choices)
     shares = Shares.parse(chosen.ratio or "")
-    place = checked_place(workspace, out, overwrite) if out else None
     unreadable = measure_fingerprints(workspace, progress) if "near-duplicates" in (chosen.group or ()) else {}
     members = list(read_members(workspace, chosen.name))
     if not members:
         raise UsageError(f"workspace {workspace.path}: its data set has no image; ingest some first")
     official = read_official(chosen.file, members, chosen.unknown, chosen.unlisted) if chosen.file else None
     fingerprints = read_fingerprints(workspace, METHOD)
-    division = _divide(members, fingerprints, chosen, shares, official)
+    left = list(read_left(workspace, chosen.name))
+    division = _divide(members, left, fingerprints, chosen, shares, official)
     placed = (*(official.placed if official else ()), *division.placed)
     parts = {member.sha256: member.part for member in members if member.part} | {one[0]: one[1] for one in placed}
-    names = parts_by_name(members, parts, f"split {chosen.name}") if out else {}
+    names = parts_by_name(members, parts, f"split {chosen.name}", keys) if keys else {}
     made = Split(
         chosen,
         division,
@@ -128,10 +151,7 @@ def split(
         sum(fingerprints.get(member.sha256) == FLAT for member in members),
         sum(not any(map(normal, member.prompts)) for member in members),
     )
-    _save(workspace, made, placed)
-    if out and place:
-        write_split(place, out, names)
-    return made
+    return made, placed, names
 
 
 def _settled(workspace: Workspace, choices: Choices) -> Choices:
@@ -153,6 +173,7 @@ def _settled(workspace: Workspace, choices: Choices) -> Choices:
 
 def _divide(
     members: list[Member],
+    left: list[Member],
     fingerprints: Mapping[str, bytes],
     choices: Choices,
     shares: Shares,
@@ -165,14 +186,9 @@ def _divide(
         members = [member for member in members if member.part]
     kinds = choices.group or ()
     distance = choices.distance if "near-duplicates" in kinds else None
-    return divide(members, group(members, fingerprints, distance, "prompts" in kinds), shares, choices.seed or 0)
-
-
-def _save(workspace: Workspace, made: Split, placed: tuple[Placed, ...]) -> None:
-    settings = asdict(made.choices)
-    with dataset_step(workspace, "split", settings) as step:
-        save_parts(workspace, step, made.choices.name, placed)
-        step.result = made.summary()
+    groups = group(members, fingerprints, distance, "prompts" in kinds)
+    wide = group([*members, *left], fingerprints, distance, "prompts" in kinds) if left else groups
+    return divide(members, groups, shares, choices.seed or 0, held(members, left, wide))
 
 
 def _about(clash: Clash) -> dict[str, Any]:

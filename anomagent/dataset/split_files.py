@@ -8,14 +8,16 @@ from typing import Final, Literal
 
 from anomagent.benchmark.annotations import base_name
 from anomagent.benchmark.documents import shown
-from anomagent.benchmark.reading import read_split
 from anomagent.dataset.division import PARTS
 from anomagent.dataset.places import whole_text
+from anomagent.dataset.split_keys import match, read_keys
 from anomagent.errors import UsageError
 from anomagent.store.splits import Member, Placed
 
 Unknown = Literal["error", "skip"]
 """What becomes of names in the file that no image has."""
+Keys = Literal["base", "path", "sha256"]
+"""What a split file calls images: their base names, as the benchmark does; whole names; or content hashes."""
 Unlisted = Literal["error", "leave", "place"]
 """What becomes of images that the file does not name: left without a part, or placed like new images."""
 
@@ -35,23 +37,29 @@ class Official:
 
 
 def read_official(path: Path, members: Sequence[Member], unknown: Unknown, unlisted: Unlisted) -> Official:
-    """The parts that a split file gives, matched by base name.
+    """The parts that a split file gives, matched by whole name, content hash or base name, see `match`.
 
-    Raises `UsageError` for a file that is no split; a name that two contents have; a content that is in two parts, or
-    in another part than it has already; and for unknown names and unlisted images, unless told what to do with them.
+    Raises `UsageError` for a file that is no split; a name of the file that two contents have; a content that is in two
+    parts, or in another part than it has already; and for unknown names and unlisted images, unless told what to do
+    with them.
     """
-    parts = {name: part for part, names in read_split(path).items() for name in names}
-    homes = _homes(members, path)
+    parts = read_keys(path)
+    found = match(parts, ((member.sha256, (*member.names, member.sha256)) for member in members), path)
+    called: dict[str, dict[str, str]] = {}
+    for name, contents in found.items():
+        if len(contents) > 1:
+            raise UsageError(f"{path}: {_two_called(name)}; give paths in the file, or drop or rename one")
+        called.setdefault(contents[0], {})[parts[name]] = name
     placed: list[Placed] = []
     missing: list[str] = []
     for member in members:
-        given = {parts[name]: name for name in map(base_name, member.names) if name in parts}
+        given = called.get(member.sha256, {})
         _check(member, given, path)
         if given and member.part is None:
             placed.append(Placed(member.sha256, next(iter(given)), "file"))
         elif not given and member.part is None:
             missing.append(member.names[0])
-    strange = sorted(parts.keys() - homes.keys())
+    strange = sorted(parts.keys() - found.keys())
     if strange and unknown == "error":
         raise UsageError(f"{path}: {_some(strange, 'name')} no image of the workspace has; give --unknown skip")
     if missing and unlisted == "error":
@@ -62,14 +70,21 @@ def read_official(path: Path, members: Sequence[Member], unknown: Unknown, unlis
     return Official(tuple(placed), tuple(strange), tuple(missing))
 
 
-def parts_by_name(members: Iterable[Member], parts: Mapping[str, str], source: str) -> dict[str, list[str]]:
-    """The base names of each part, as split files have them; `parts` by content hash.
+def parts_by_name(
+    members: Iterable[Member], parts: Mapping[str, str], source: str, keys: Keys = "base"
+) -> dict[str, list[str]]:
+    """What a split file calls the images of each part; `parts` by content hash.
 
-    All names of a content are in its part. Raises `UsageError` where two contents share a base name.
+    All names of a content are in its part. Raises `UsageError` where two contents are called the same.
     """
-    placed = [member for member in members if member.sha256 in parts]
+    homes: dict[str, str] = {}
+    for member in members:
+        for name in _keys(member, keys) if member.sha256 in parts else ():
+            if homes.setdefault(name, member.sha256) != member.sha256:
+                other = "path" if keys == "base" else "sha256"
+                raise UsageError(f"{source}: {_two_called(name)}; give --keys {other}, or drop or rename one")
     found: dict[str, list[str]] = {part: [] for part in PARTS if part in parts.values()}
-    for name, sha256 in sorted(_homes(placed, source).items()):
+    for name, sha256 in sorted(homes.items()):
         found[parts[sha256]].append(name)
     return found
 
@@ -81,17 +96,14 @@ def write_split(file: Path, out: Path, parts: Mapping[str, Sequence[str]]) -> No
         stream.write("\n")
 
 
-def _homes(members: Iterable[Member], source: object) -> dict[str, str]:
-    """The content of each base name."""
-    homes: dict[str, str] = {}
-    for member in members:
-        for name in map(base_name, member.names):
-            if homes.setdefault(name, member.sha256) != member.sha256:
-                raise UsageError(
-                    f"{source}: two different images of the workspace are called {shown(name)}, by which images are "
-                    "matched; drop or rename one"
-                )
-    return homes
+def _keys(member: Member, keys: Keys) -> Sequence[str]:
+    if keys == "sha256":
+        return [member.sha256]
+    return member.names if keys == "path" else [base_name(name) for name in member.names]
+
+
+def _two_called(name: str) -> str:
+    return f"two different images of the workspace are called {shown(name)}"
 
 
 def _check(member: Member, given: Mapping[str, str], path: Path) -> None:

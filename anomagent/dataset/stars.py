@@ -58,8 +58,8 @@ class Plan:
     settled: tuple[Candidate, ...] = field(repr=False)
     """Dropped by an earlier decision, which stands."""
     orphans: int
-    """Of these, how many resemble no picture that stays: the one that stood for them has gone, or they were dropped
-    under a greater distance."""
+    """Of these, how many resemble no picture that stays, though the one that they went for stays: they were dropped
+    under a greater distance, or by another likeness."""
     equal_files: tuple[Candidate, ...] = field(repr=False)
     """Contents that came under several names: equal files are one image from the start."""
 
@@ -75,7 +75,8 @@ class Plan:
 
     @property
     def revived(self) -> int:
-        """Images that an earlier decision dropped and that stay now; only where all is decided anew."""
+        """Images that an earlier decision dropped and that stay now: nothing is left that stands for them, or all is
+        decided anew."""
         return sum(image.kept_before is False for image in self.kept)
 
     def decisions(self) -> Iterable[tuple[str, bool, str | None]]:
@@ -97,11 +98,16 @@ class Plan:
 
 
 def rank(images: Iterable[Candidate], keep: Keep, anew: bool = False) -> list[Candidate]:
-    """From the one to be kept to the one to go; one that an earlier decision keeps is before others, unless `anew`."""
+    """From the one to be kept to the one to go.
+
+    One that an earlier decision keeps is before others, unless `anew`; then one that is in a part of a split, so that
+    nobody's copy takes its place and is placed elsewhere.
+    """
     by_rule = _RANKS[keep]
 
     def key(image: Candidate) -> tuple[Any, ...]:
-        return (not anew and image.kept_before is not True, *by_rule(image), image.names, image.sha256)
+        new = not anew and image.kept_before is not True
+        return (new, not image.has_part, *by_rule(image), image.names, image.sha256)
 
     return sorted(images, key=key)
 
@@ -109,28 +115,35 @@ def rank(images: Iterable[Candidate], keep: Keep, anew: bool = False) -> list[Ca
 def plan(images: Sequence[Candidate], likenesses: Sequence[Likeness], anew: bool = False) -> Plan:
     """Decide about `images`, ranked by `rank`; the likenesses know them by their positions.
 
-    One that an earlier decision dropped stays dropped, even if the one that it resembled has gone since; one that was
-    kept goes only if it resembles another one that was kept, under a greater distance than before. With `anew` earlier
-    decisions do not matter.
+    One that an earlier decision dropped stays dropped, unless the one that it went for has gone since and it resembles
+    none that stays: then it is decided about anew, after all others. One that was kept goes only if it resembles
+    another one that was kept, under a greater distance than before. With `anew` earlier decisions do not matter.
     """
     before = np.array([image.kept_before is False and not anew for image in images], dtype=np.bool_)
     open_, settled = np.flatnonzero(~before), np.flatnonzero(before)
     kept = choose(open_, likenesses)
+    represented = np.array([one[0] for one in _representatives(settled, kept, likenesses)], dtype=np.int64)
+    alone = np.setdiff1d(settled, represented)
+    stands = {images[int(position)].sha256 for position in kept}
+    bereft = np.array([images[int(place)].went_for not in stands for place in alone], dtype=np.bool_)
+    orphans, reopened = alone[~bereft], alone[bereft]
+    kept = np.union1d(kept, choose(reopened, likenesses))
+    settled = np.setdiff1d(settled, reopened)
     stay, rest = ([images[int(position)] for position in some] for some in (kept, settled))
-    gone = np.setdiff1d(open_, kept)
+    gone = np.setdiff1d(np.union1d(open_, reopened), kept)
     members: dict[int, list[Dropped]] = {}
-    for position, stands, distance, method in _representatives(gone, kept, likenesses, better=True):
-        members.setdefault(stands, []).append(Dropped(images[position], distance, method))
+    for position, keeps, distance, method in _representatives(gone, kept, likenesses, better=True):
+        members.setdefault(keeps, []).append(Dropped(images[position], distance, method))
     groups = [
-        Group(images[stands], tuple(sorted(dropped, key=lambda one: (one.method, one.distance, one.image.names))))
-        for stands, dropped in members.items()
+        Group(images[keeps], tuple(sorted(dropped, key=lambda one: (one.method, one.distance, one.image.names))))
+        for keeps, dropped in members.items()
     ]
     return Plan(
         images=len(images),
         groups=tuple(sorted(groups, key=lambda group: (-len(group.dropped), group.kept.names, group.kept.sha256))),
         kept=tuple(stay),
         settled=tuple(rest),
-        orphans=len(settled) - sum(1 for _ in _representatives(settled, kept, likenesses)),
+        orphans=len(orphans),
         equal_files=tuple(image for image in images if len(image.names) > 1),
     )
 

@@ -20,7 +20,7 @@ class ImageScore(NamedTuple):
     score: str
     """What was measured."""
     model: str
-    """With what: a name and a hash of all that the value depends on."""
+    """With what: a hash of all that the value depends on, or a word."""
     subject: str
     """Against what, a prompt for instance; empty where there is nothing."""
     value: float

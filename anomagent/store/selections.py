@@ -17,6 +17,10 @@ Stage = Literal["ingest", "filter", "dedupe"]
 STAGES: Final[tuple[Stage, ...]] = ("ingest", "filter", "dedupe")
 
 
+class Overtaken(Exception):
+    """What was worked out no longer holds: another process decided something meanwhile. Nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeptImage:
     """An image that no step has dropped."""
@@ -64,6 +68,18 @@ def append_selections(
     query = "INSERT INTO selections (step, stage, sha256, kept, reason) VALUES (?, ?, ?, ?, ?)"
     values = ((step, stage, sha256, int(kept), clean(reason)) for sha256, kept, reason in rows)
     connection.executemany(query, values)
+
+
+def write_changes(
+    workspace: Workspace, step: DatasetStep, stage: Stage, rows: Iterable[tuple[str, bool, str | None]]
+) -> int:
+    """As `write_selections`, of the rows that say something else than what counts now; how many they are."""
+    with workspace.writing() as connection:
+        standing = newest_selections(connection, stage)
+        said = {sha256: (one.kept, one.reason) for sha256, one in standing.items()}
+        changed = [row for row in rows if said.get(row[0]) != (row[1], clean(row[2]))]
+        append_selections(connection, step.id, stage, changed)
+    return len(changed)
 
 
 def kept_images(workspace: Workspace) -> Iterator[KeptImage]:

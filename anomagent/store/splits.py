@@ -1,13 +1,15 @@
 """Splits: on which side each image is. A row is written once and stays, whatever comes to the data set later."""
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from anomagent.store.database import clean
 from anomagent.store.naming import CALLED
-from anomagent.store.steps import DatasetStep
+from anomagent.store.selections import Overtaken
+from anomagent.store.steps import DatasetStep, end_step
 from anomagent.store.workspace import Workspace
 
 Because = Literal["hash", "group", "file"]
@@ -36,26 +38,60 @@ class Placed(NamedTuple):
     because: Because
 
 
+class Standing(NamedTuple):
+    """How far a split has come; another one where somebody has placed images since."""
+
+    images: int
+    newest_step: int
+
+
+def read_standing(workspace: Workspace, split: str) -> Standing:
+    """How far a split has come."""
+    with workspace.reading() as connection:
+        return _standing(connection, split)
+
+
 def read_members(workspace: Workspace, split: str) -> Iterator[Member]:
     """The images of the data set by content hash, with their parts of `split`."""
+    return _read(workspace, split, "kept_images", "")
+
+
+def read_left(workspace: Workspace, split: str) -> Iterator[Member]:
+    """The images that have a part of `split`, and were dropped from the data set since."""
+    return _read(
+        workspace, split, "images", "WHERE part IS NOT NULL AND sha256 NOT IN (SELECT sha256 FROM kept_images)"
+    )
+
+
+def _read(workspace: Workspace, split: str, table: str, where: str) -> Iterator[Member]:
     query = f"""
         WITH {CALLED},
         shown AS (
             SELECT sha256, json_group_array(DISTINCT prompt) AS prompts FROM sources
             WHERE prompt IS NOT NULL GROUP BY sha256)
-        SELECT sha256, names, prompts, part, path FROM kept_images
+        SELECT sha256, names, prompts, part, path FROM {table}
         LEFT JOIN called USING (sha256) LEFT JOIN shown USING (sha256)
-        LEFT JOIN (SELECT sha256, part FROM splits WHERE split = ?) USING (sha256) ORDER BY sha256"""
+        LEFT JOIN (SELECT sha256, part FROM splits WHERE split = ?) USING (sha256)
+        {where} ORDER BY sha256"""
     with workspace.reading() as connection:
         for sha256, names, prompts, part, path in connection.execute(query, (clean(split),)):
             yield Member(sha256, _texts(names) or (sha256,), _texts(prompts), part, path)
 
 
-def save_parts(workspace: Workspace, step: DatasetStep, split: str, placed: Iterable[Placed]) -> None:
-    """Keep the parts of images, all or none; one that got a part in this split meanwhile keeps that."""
+def save_parts(
+    workspace: Workspace, step: DatasetStep, split: str, placed: Iterable[Placed], since: Standing | None = None
+) -> None:
+    """Keep the parts of images, all or none, and the step's result; one that has a part in this split keeps that.
+
+    With `since`, raises `Overtaken` where anybody has placed images in this split after that.
+    """
     query = "INSERT OR IGNORE INTO splits (split, sha256, part, because, step) VALUES (?, ?, ?, ?, ?)"
     with workspace.writing() as connection:
+        if since is not None and _standing(connection, split) != since:
+            raise Overtaken
         connection.executemany(query, ((clean(split), *row, step.id) for row in placed))
+        if since is not None:
+            end_step(connection, step)
 
 
 def count_parts(workspace: Workspace) -> dict[str, dict[str, int]]:
@@ -78,6 +114,11 @@ def split_settings(workspace: Workspace, split: str) -> dict[str, Any] | None:
     with workspace.reading() as connection:
         row = connection.execute(query, (clean(split),)).fetchone()
     return json.loads(row[0]) if row else None
+
+
+def _standing(connection: sqlite3.Connection, split: str) -> Standing:
+    query = "SELECT count(*), coalesce(max(step), 0) FROM splits WHERE split = ?"
+    return Standing(*connection.execute(query, (clean(split),)).fetchone())
 
 
 def _texts(array: str | None) -> tuple[str, ...]:

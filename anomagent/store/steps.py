@@ -1,6 +1,7 @@
 """Steps of a data set's making: each time that one is run, what it was told and what came of it."""
 
 import json
+import sqlite3
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,8 +30,13 @@ def dataset_step(workspace: Workspace, name: str, settings: Mapping[str, Any]) -
     step = DatasetStep(number, name)
     yield step
     with workspace.writing() as connection:
-        query = "UPDATE dataset_steps SET finished = ?, result = ? WHERE id = ?"
-        connection.execute(query, (now(), _json(step.result), step.id))
+        end_step(connection, step)
+
+
+def end_step(connection: sqlite3.Connection, step: DatasetStep) -> None:
+    """Note that a step has ended, and with which result, inside the transaction that holds what it did."""
+    query = "UPDATE dataset_steps SET finished = ?, result = ? WHERE id = ?"
+    connection.execute(query, (now(), _json(step.result), step.id))
 
 
 def read_steps(workspace: Workspace) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from anomagent.benchmark import tables
 from anomagent.benchmark.manifests import read_manifest, read_sources
 from anomagent.errors import UsageError
 
@@ -94,3 +95,27 @@ def test_sources_by_base_name(tmp_path: Path) -> None:
     path.write_text("image,prompt\na.png,x\n")
     with pytest.raises(UsageError, match="has no source"):
         read_sources(path)
+
+
+def test_parquet_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "m.parquet"
+    parquet.write_table(arrow.table({"image": ["a.png"] * 1000, "prompt": ["A dog"] * 1000}), path)
+    assert read_manifest(path) == [{"image": "a.png", "prompt": "A dog"}]  # equal rows are one
+    monkeypatch.setattr(tables, "MOST_BYTES", 10)
+    with pytest.raises(UsageError, match=r"GB unpacked, the limit is"):
+        read_manifest(path)
+    monkeypatch.setattr(tables, "MOST_ROWS", 999)
+    with pytest.raises(UsageError, match=r"m\.parquet: 1,000 rows, the limit is 999; split the file"):
+        read_manifest(path)
+
+
+def test_parquet_is_read_some_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    names = [f"{number}.png" for number in range(1000)]
+    parquet.write_table(arrow.table({"image": names}), tmp_path / "m.parquet", row_group_size=300)
+    monkeypatch.setattr(tables, "_AT_ONCE", 1)
+    rows = tables.each_row(tmp_path / "m.parquet", ("image",))
+    assert [(row.place, row.values["image"]) for row in rows] == [
+        (f"row {number}", name) for number, name in enumerate(names, start=1)
+    ]

@@ -49,6 +49,7 @@ def test_what_cannot_be_read_is_code_3(cli: Cli, filled: Workspace) -> None:
 
 def test_wrong_use(cli: Cli, filled: Workspace) -> None:
     assert cli("dataset", "dedupe", "--score", "photo").err.startswith("anomagent: --score goes with --keep best-score")
+    assert "--score-model goes with --keep best-score" in cli("dataset", "dedupe", "--score-model", "x").err
     assert "no image has a score 'realism'" in cli("dataset", "dedupe", "--keep", "best-score").err
     assert cli("dataset", "dedupe", "--distance", "17").code == 2
     assert "nothing there" in cli("dataset", "dedupe", "-w", "elsewhere").err

@@ -5,7 +5,10 @@ import pytest
 from PIL import Image
 
 from anomagent.store import Workspace
+from anomagent.store.duplicates import Duplicate, read_standing, save_duplicates
+from anomagent.store.image_scores import scored_images
 from anomagent.store.selections import kept_images
+from anomagent.store.steps import dataset_step
 from tests.cli.conftest import Cli
 from tests.dataset.clip_model import make_clip
 
@@ -45,7 +48,9 @@ def test_histograms_first_and_the_decision_when_asked_for(cli: Cli, filled: Path
 
     applied = cli("dataset", "filter", "--model", model, "--realism-min", "1", "--apply")
     assert "0 of 4 images stay, 4 go" in applied.out
-    assert applied.err == "0 images measured now\n"
+    first, second = applied.err.splitlines()
+    assert first == "0 images measured now"
+    assert second.startswith("these scores are called ")
     assert kept(filled) == 0
 
     assert "all stay" in cli("dataset", "filter", "--model", model, "--apply").out
@@ -56,9 +61,27 @@ def test_figures_as_json_and_as_a_picture(cli: Cli, filled: Path, model: Path) -
     outcome = cli("dataset", "filter", "--model", model, "--json", "--plot", "p.png", "--batch-size", "3")
     said = json.loads(outcome.out)
     assert (said["measured"], said["kept"], said["without_prompt"], said["new"]) == (4, 4, 3, 4)
-    assert said["model"].startswith("tiny@")
+    assert len(said["model"]) == 16  # a hash of the model's content
     assert sum(said["histograms"]["photo"]["counts"]) == 4
     assert (filled / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_groups_that_lose_the_image_that_stands_for_them_are_told_of(cli: Cli, filled: Path, model: Path) -> None:
+    store = Workspace.open(filled / "anomagent-workspace")
+    scores = json.loads(cli("dataset", "filter", "--model", model, "--json").out)["model"]
+    by_realism = {
+        image.sha256: value
+        for image in scored_images(store, scores)
+        for (score, _), value in image.scores.items()
+        if score == "realism"
+    }
+    *_, better, best = sorted(by_realism, key=by_realism.__getitem__)
+    least = (by_realism[better] + by_realism[best]) / 2  # the best one alone is above it
+    with dataset_step(store, "dedupe", {}) as step:
+        rows = [Duplicate(0, better, True, "m", None), Duplicate(0, best, False, "m", 1)]
+        save_duplicates(store, step, [(best, False, "near")], rows, read_standing(store))
+    outcome = cli("dataset", "filter", "--model", model, "--realism-min", least)
+    assert "images that stood for groups of near-duplicates and would go: 1; `anomagent dataset dedupe" in outcome.err
 
 
 def test_copies_that_cannot_be_read_are_code_3(cli: Cli, filled: Path, model: Path) -> None:

@@ -68,6 +68,8 @@ def test_leakage_of_files(cli: Cli, tmp_path: Path) -> None:
     [
         (("split", "--unknown", "skip"), "--unknown and --unlisted go with --file"),
         (("split", "--force"), "--force goes with --out"),
+        (("split", "--keys", "path"), "--keys goes with --out"),
+        (("leakage", "--common", "20"), "Invalid value for '--common'"),
         (("split", "--group", "colours"), "--group colours: no kind 'colours'; known: near-duplicates, prompts"),
         (("split", "--ratio", "train=x"), "--ratio train=x: 'x' is no share"),
         (("split", "--file", "gone.json"), "gone.json: no such file"),
@@ -92,3 +94,11 @@ def test_without_the_packages_that_compare(
     outcome = cli("dataset", command)
     assert outcome.code == 2
     assert outcome.err == f"anomagent: {command} needs more packages: pip install 'anomagent[local]'\n"
+
+
+def test_whole_names_go_out_and_come_in(cli: Cli, filled: Workspace) -> None:
+    add_picture(filled, "other/0.png", scenery(9))
+    outcome = cli("dataset", "split", "--out", "split.json")
+    assert outcome.err.endswith("are called '0.png'; give --keys path, or drop or rename one\n")
+    assert cli("dataset", "split", "--out", "split.json", "--keys", "path").code == 0
+    assert "7 images placed now" in cli("dataset", "split", "--name", "again", "--file", "split.json").out

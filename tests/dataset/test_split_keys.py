@@ -20,10 +20,11 @@ def test_a_path_is_itself_before_it_is_a_base_name() -> None:
     assert find(["q/x.png"], "a/x.png") == {"q/x.png": ["a/x.png"]}
     assert find(["x.png"], "a/x.png", "x.png") == {"x.png": ["a/x.png", "x.png"]}
     assert find(["x.png"], "y.png") == {}
+    assert find(["x.png", "a/x.png"], "x.png", "a/x.png") == {"x.png": ["x.png"], "a/x.png": ["a/x.png"]}
 
 
 def test_a_base_name_of_two_keys_says_nothing() -> None:
-    with pytest.raises(UsageError, match="'a/x.png' and 'b/x.png' share a base name, and an image of that name"):
+    with pytest.raises(UsageError, match=r"'a/x\.png' and 'b/x\.png' share a base name, and an image of that name"):
         find(["a/x.png", "b/x.png"], "q/x.png")
     assert find(["a/x.png", "b/x.png"], "a/x.png", "q/x.png") == {"a/x.png": ["a/x.png"]}
 
