@@ -37,10 +37,10 @@ from typing import Any, cast
 from orchestration import reply_for
 from PIL import Image
 
-from anomagent.batch.items import gather
 from anomagent.batch.local import LocalEngine
 from anomagent.batch.rehearsal import Rehearsed, rehearse
 from anomagent.batch.runner import run_batch
+from anomagent.benchmark.items import gather
 from anomagent.config import load_settings
 from anomagent.models.fake import FakeModel
 from anomagent.models.registry import resolve
