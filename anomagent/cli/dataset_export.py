@@ -61,12 +61,13 @@ def export(
         Path | None, typer.Option(metavar="FILE", help="Only images named in FILE, one name a line.")
     ] = None,
     keys: Annotated[
-        Literal["base", "path", "sha256"],
+        Literal["base", "path", "sha256"] | None,
         typer.Option(
             help="Images by the last part of their name, by the name as analysed (of two contents the newest), or by "
-            "content."
+            "content: each once.",
+            show_default="base; for hf sha256",
         ),
-    ] = "base",
+    ] = None,
     image_paths: Annotated[
         bool, typer.Option("--image-paths", help="hf: where the images lie on this machine, not the images themselves.")
     ] = False,
@@ -103,10 +104,12 @@ def export(
     )
     if license is not None and not _LICENSE.fullmatch(license):
         raise ConfigurationError(f"--license {license!r}: is no license's id; give one such as cc-by-4.0 or apache-2.0")
+    # Whoever trains on a data set of Hugging Face expects no picture in it twice.
+    key = keys or ("sha256" if shape == "hf" else "base")
     chosen = Choices(
         run_id=run,
         statuses=_statuses(status),
-        key=keys,
+        key=key,
         anomalies=anomalies,
         undecided=undecided,
         split=split,
@@ -117,7 +120,7 @@ def export(
     store = Workspace.open(settings_of(workspace=workspace).workspace, create=False)
     content = stage or shape or "released"
     told = {"out": str(out), "content": content, "anomalies": anomalies, "run": run, "split": split, "status": status}
-    with dataset_step(store, "export", told | {"open": undecided, "keys": keys}) as step:
+    with dataset_step(store, "export", told | {"open": undecided, "keys": key}) as step:
         exported = write(store, out, content, chosen)
         step.result = asdict(exported)
     if json:

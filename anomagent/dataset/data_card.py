@@ -76,7 +76,7 @@ def _body(stats: Stats, contents: Contents) -> list[str]:
         "",
         *_analyses(stats),
         *_kinds(stats),
-        "All of this is counted over the rows of these files: an image with several names counts once for each.",
+        "Images and anomalies are counted over the rows of these files, answers over contents.",
     ]
 
 

@@ -19,7 +19,7 @@ from anomagent.review.votes import Person, Votes
 LEASE_SECONDS: Final = 600.0
 """How long a candidate that was handed out is kept for that person."""
 _MOST_LEASES: Final = 4
-"""Of one person: what is on the screen, in some tabs. Who skips through everything keeps nobody else from it."""
+"""Of one person: what is on the screen and what is loaded ahead. Who skips through everything keeps nobody from it."""
 
 
 class Picker:
@@ -53,7 +53,7 @@ class Picker:
         return position
 
     def upcoming(self, annotator: str, filters: Filters, skip: set[int], count: int) -> list[int]:
-        """What would be handed out next, if these were answered one after the other."""
+        """What comes next, if these are answered one after the other: the page loads it ahead, so it is kept too."""
         person = self.votes.person(annotator)
         left, place, home = self._pool(annotator, filters) & ~self._bits(skip), person.place, self._home(person)
         found: list[int] = []
@@ -61,13 +61,18 @@ class Picker:
             place, home = picked
             found.append(place)
             left &= ~(1 << place)
+        self._lease(person, found)
         return found
 
     def keep(self, person: Person, position: int) -> None:
         """Keep a candidate for this person, who is now there."""
         person.given = position
-        person.leases.pop(position, None)
-        person.leases[position] = self._clock() + LEASE_SECONDS
+        self._lease(person, [position])
+
+    def _lease(self, person: Person, positions: Iterable[int]) -> None:
+        for position in positions:
+            person.leases.pop(position, None)
+            person.leases[position] = self._clock() + LEASE_SECONDS
         for oldest in list(person.leases)[:-_MOST_LEASES]:
             del person.leases[oldest]
 

@@ -108,7 +108,7 @@ class Queue:
             return None if found is None else self._candidate(found)
 
     def upcoming(self, annotator: str, filters: Filters, skip: set[int], count: int = 3) -> list[Candidate]:
-        """What would come next, without those in `skip`; nothing is kept for anybody."""
+        """What comes next, without those in `skip`, kept for this person as what they look at is."""
         with self._lock:
             return [self._candidate(position) for position in self._picker.upcoming(annotator, filters, skip, count)]
 

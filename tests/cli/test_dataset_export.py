@@ -178,3 +178,13 @@ def test_images_that_are_not_done_are_left_out_and_said(cli: Cli, tmp_path: Path
     add(workspace, run, "a.png", 0, status="ok", anomalies=[])
     outcome = cli("dataset", "export", "again.json", "--open", "include")
     assert "superseded: reviewed results are older than 1 newer analyses" in outcome.err
+
+
+def test_hugging_face_gets_each_picture_once(cli: Cli, tmp_path: Path) -> None:
+    workspace = workspace_in(tmp_path)
+    run = start_run(workspace, "run", {}, "hash")
+    for name in ("a.png", "copy.png"):
+        add(workspace, run, name, status="ok", anomalies=[])
+    assert "2 images" in cli("dataset", "export", "out.json", *ALL).err
+    assert "wrote once: 1 images" in cli("dataset", "export", "once", "--shape", "hf", *ALL).err
+    assert "wrote twice: 2 images" in cli("dataset", "export", "twice", "--shape", "hf", "--keys", "base", *ALL).err

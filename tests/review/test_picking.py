@@ -134,7 +134,7 @@ def test_filters(workspace: Workspace) -> None:
     assert matching(unsure=True) == []
 
 
-def test_what_comes_next_is_told_before_and_not_kept(workspace: Workspace) -> None:
+def test_what_comes_next_is_told_before(workspace: Workspace) -> None:
     queue = load(workspace)
     now = queue.next("ada", ALL)
     assert now is not None
@@ -144,10 +144,23 @@ def test_what_comes_next_is_told_before_and_not_kept(workspace: Workspace) -> No
     assert queue.upcoming("ada", ALL, set()) == []
 
 
-def test_the_filters_of_one_do_not_keep_others_away(workspace: Workspace) -> None:
+def test_what_is_loaded_ahead_is_kept_and_no_more_than_four_of_one_person(workspace: Workspace) -> None:
     queue = load(workspace)
-    queue.upcoming("ada", ALL, set(), count=12)
-    assert len(take_all(queue, "ben")) == 12
+    ahead = [each.id for each in queue.upcoming("ada", ALL, set(), count=12)]
+    assert sorted(take_all(queue, "ben")) == sorted(ahead[:-4])
+
+
+def test_two_people_whose_pages_load_ahead_never_answer_the_same(workspace: Workspace) -> None:
+    queue, answered = load(workspace), list[int]()
+    ahead: dict[str, list[int]] = {"ada": [], "ben": []}
+    for name in ["ada", "ben"] * 12:
+        if not ahead[name] and (found := queue.next(name, ALL)):
+            ahead[name] = [found.id, *(each.id for each in queue.upcoming(name, ALL, {found.id}))]
+        if ahead[name]:
+            answered.append(ahead[name].pop(0))
+            answer(queue, name, answered[-1])
+    assert sorted(answered) == sorted(set(answered))
+    assert len(answered) == 12
 
 
 def test_who_comes_back_goes_on_where_they_were(workspace: Workspace) -> None:
